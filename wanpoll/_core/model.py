@@ -1,0 +1,184 @@
+"""The values that users see. All are frozen: they cross boundaries, live objects stay home."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+import attrs
+from attrs import field, frozen, validators
+
+from wanpoll._core.redact import redact
+from wanpoll.exceptions import TaskCanceled, TaskExpired, TaskFailed, UsageError, WanpollError
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Status(enum.StrEnum):
+    """Where a task stands. It ends once, in one of the four final states."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the task has ended."""
+        return self not in (Status.PENDING, Status.RUNNING)
+
+
+@frozen
+class Rate:
+    """At most `requests` in any window of `per` seconds."""
+
+    requests: int = field(validator=validators.instance_of(int))
+    per: float = field(default=1.0, converter=float)
+
+    def __attrs_post_init__(self) -> None:
+        if self.requests < 1 or not 0 < self.per < float("inf"):
+            raise UsageError(f"Rate(requests={self.requests}, per={self.per}): both must be above zero and finite")
+
+    @property
+    def per_second(self) -> float:
+        """Requests per second, on average over the window."""
+        return self.requests / self.per
+
+
+@frozen(weakref_slot=False)
+class Task:
+    """A remote task: its id, and what is needed to ask about it.
+
+    `provider` names one of the poller's providers (needed with several only). `context` holds what the provider
+    needs beside the id. `kind` names a class of alike tasks, a model say. `submitted_at` is an aware datetime:
+    with it the first poll waits for the advised interval, without it the age is unknown and the first poll comes
+    at once.
+    """
+
+    id: str
+    provider: str | None = None
+    context: Mapping[str, Any] = field(default=NOTHING, hash=False, repr=False)
+    kind: str | None = None
+    submitted_at: datetime | None = None
+
+
+@frozen
+class Failure:
+    """Why a task, or one result of it, failed: the provider's `code` and `message`."""
+
+    code: str
+    message: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}" if self.message else self.code
+
+
+@frozen
+class Media:
+    """One result. `url` is None where this result failed (`failure`) or where it has to be asked for.
+
+    `kind` is "video", "image", "audio", "text", "model" or "file". `expires_at` (aware) is when the link dies:
+    read from the link itself, else 24 h after it was first seen. `backup_url` is a second link to the same thing.
+    """
+
+    url: str | None = field(repr=redact)
+    kind: str
+    expires_at: datetime | None = None
+    backup_url: str | None = field(default=None, repr=redact)
+    failure: Failure | None = None
+
+
+@frozen
+class Update:
+    """The last thing known of a task: `progress` is 0..1 or None, `problem` why the last poll was missed, or None."""
+
+    task: Task
+    status: Status
+    progress: float | None = None
+    problem: WanpollError | None = None
+    polls: int = 0
+
+
+_ERRORS = {Status.FAILED: TaskFailed, Status.CANCELED: TaskCanceled, Status.EXPIRED: TaskExpired}
+
+
+@frozen
+class Outcome:
+    """How a task ended.
+
+    `reason` is "expired" or "unknown" where `status` is EXPIRED. `failure` is the provider's code and message.
+    The three times are aware, or None where the provider does not tell them. `polls` counts the answers read
+    about this task. `raw` is the provider's own document; it may hold signed URLs and is left out of the repr.
+    """
+
+    task: Task
+    status: Status
+    media: tuple[Media, ...] = ()
+    failure: Failure | None = None
+    reason: str | None = None
+    usage: Mapping[str, Any] = field(default=NOTHING, hash=False)
+    submitted_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    polls: int = 0
+    raw: Mapping[str, Any] = field(default=NOTHING, repr=False, hash=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the task succeeded."""
+        return self.status is Status.SUCCEEDED
+
+    def raise_for_status(self) -> Outcome:
+        """Return this outcome if the task succeeded, else raise `TaskFailed`, `TaskCanceled` or `TaskExpired`."""
+        if self.ok:
+            return self
+        raise _ERRORS[self.status](self)
+
+
+@frozen
+class AccountStatistics:
+    """One account at one moment. Rates are requests per second, lags are seconds."""
+
+    provider: str
+    tracked: int
+    in_flight: int
+    requests: int
+    request_rate: float
+    request_budget: float
+    oldest_due: float
+    refused: bool
+
+
+@frozen
+class Statistics:
+    """The poller at one moment.
+
+    `tracked` tasks are followed and have not ended; `by_status` counts them and those that ended since the poller
+    was opened. `polls` counts answers about tasks, `requests` what was sent for them. `request_rate` is what was
+    sent over the last quota windows, `request_budget` what the quotas allow now, both in requests per second.
+    `oldest_due` is the lag in seconds of the poll that is longest overdue. `problems` counts missed polls by kind.
+    """
+
+    tracked: int
+    by_status: Mapping[Status, int]
+    polls: int
+    requests: int
+    request_rate: float
+    request_budget: float
+    oldest_due: float
+    problems: Mapping[str, int]
+    accounts: Mapping[str, AccountStatistics]
+
+
+def evolve_task(task: Task, **changes: Any) -> Task:
+    """A copy of `task` with `changes`."""
+    return attrs.evolve(task, **changes)
+
+
+for _public in (Status, Rate, Task, Failure, Media, Update, Outcome, AccountStatistics, Statistics):
+    _public.__module__ = "wanpoll"
