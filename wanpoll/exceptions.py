@@ -88,7 +88,9 @@ class WaitTimeout(WanpollError, TimeoutError):
         super().__init__(timeout, self.open_tasks, update)
 
     def __str__(self) -> str:
-        return f"{_some_ids(self.open_tasks)} did not end within {self.timeout:g} s; still followed: wait again to go on"
+        return (
+            f"{_some_ids(self.open_tasks)} did not end within {self.timeout:g} s; still followed: wait again to go on"
+        )
 
 
 class ProviderRefused(WanpollError):
@@ -157,7 +159,7 @@ class PollerClosed(UsageError):
     def __str__(self) -> str:
         if not self.open_tasks:
             return "this poller is closed; make a new one: async with Poller(...) as poller"
-        return f"the poller was closed while {_some_ids(self.open_tasks)} had not ended; a new poller can wait for the same ids"
+        return f"the poller was closed before {_some_ids(self.open_tasks)} ended; a new poller can wait for them"
 
 
 class UnknownProvider(UsageError):
@@ -176,7 +178,9 @@ class TaskForgotten(UsageError):
         super().__init__(task)
 
     def __str__(self) -> str:
-        return f"task {self.task.id} of {self.task.provider} was forgotten during this wait; wait again to follow it anew"
+        return (
+            f"task {self.task.id} of {self.task.provider} was forgotten during this wait; wait again to follow it anew"
+        )
 
 
 class NotSupported(UsageError):

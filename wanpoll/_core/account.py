@@ -1,0 +1,153 @@
+"""One account: its tasks, which of them are due, and how many questions may be under way.
+
+A task is in one of four places: in the *schedule* (keyed on its next poll), in a *queue* (due, and waiting for the
+quota; its slot in the schedule is its deadline meanwhile), *in flight*, or *parked* (its provider class raised).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from wanpoll._core.budget import Budget
+from wanpoll._core.cadence import Cadence
+from wanpoll._core.entries import Entry, Job, Ticket
+from wanpoll._core.model import Outcome, Rate
+from wanpoll._core.schedule import RESOLUTION, Schedule
+from wanpoll.exceptions import ProviderRefused
+
+_PROMOTED_AT_ONCE = 1000
+_BREATH = 2 * RESOLUTION
+
+
+class Account:
+    """The tasks, the queues and the budget of one account at one provider."""
+
+    def __init__(
+        self, name: str, *, quota: Rate, interval: float, max_in_flight: int, poll_timeout: float, remember: int
+    ) -> None:
+        self.name = name
+        self.budget = Budget(quota)
+        self.cadence = Cadence(interval)
+        self.max_in_flight = max_in_flight
+        self.poll_timeout = poll_timeout
+        self.remember = remember
+        self.tasks: dict[str, Entry] = {}
+        self.ended: dict[str, Outcome] = {}
+        self.schedule: Schedule[Job] = Schedule()
+        self.due: deque[Job] = deque()
+        self.urgent: deque[Job] = deque()
+        self.in_flight: dict[Ticket, None] = {}  # oldest first
+        self.requests = 0
+        self.refused: ProviderRefused | None = None
+        self.refused_at = float("-inf")
+        self.spent_since: float | None = None
+        self.words: set[str] = set()  # status words that were not understood
+        self.slot: tuple[float, int, Any] | None = None  # in the machine's agenda
+
+    def place(self, job: Job, due_at: float, now: float) -> None:
+        """Have `job` asked at `due_at`, or as soon after as the quota permits."""
+        job.due_at = due_at
+        if due_at <= now + RESOLUTION:
+            self.enqueue(job, job.expires_at)
+        else:
+            job.queue = None
+            self.schedule.set(job, min(due_at, job.expires_at))
+
+    def enqueue(self, job: Job, deadline: float) -> None:
+        """Put `job` among the due. Its slot in the schedule is its `deadline` from now on."""
+        queue = self.urgent if job.urgent else self.due
+        if job.queue is not queue:
+            job.queue = queue
+            queue.append(job)
+        if deadline == float("inf"):
+            self.schedule.remove(job)
+        else:
+            self.schedule.set(job, deadline)
+
+    def withdraw(self, job: Job) -> None:
+        """Take `job` out of schedule and queues."""
+        self.schedule.remove(job)
+        job.queue = None
+
+    def promote(self, now: float) -> Iterator[Entry]:
+        """Move what is due at `now` into the queues; yield the entries whose deadline has come instead."""
+        for _ in range(_PROMOTED_AT_ONCE):
+            job = self.schedule.pop_due(now)
+            if job is None:
+                return
+            if isinstance(job, Entry) and job.expires_at <= now + RESOLUTION:
+                yield job
+            else:
+                self.enqueue(job, job.expires_at)
+
+    def take(self, now: float) -> Ticket | None:
+        """The next question to ask, if there is one and the quota and the number under way permit it."""
+        if not self._may_ask() or (place := self.budget.take(now)) is None:
+            return None
+        job = (self.urgent or self.due).popleft()
+        self.withdraw(job)
+        job.urgent = False
+        job.ticket = ticket = Ticket(self, (job,), place, now)
+        self.in_flight[ticket] = None
+        self.requests += 1
+        return ticket
+
+    def close(self, ticket: Ticket, now: float) -> bool:
+        """Note that a question is over; whether it was still under way."""
+        if ticket not in self.in_flight:
+            return False
+        del self.in_flight[ticket]
+        self.budget.done(ticket.place, now)
+        for job in ticket.jobs:
+            job.ticket = None
+        return True
+
+    def overdue(self, now: float) -> list[Ticket]:
+        """The questions that should have been answered by now."""
+        return list(itertools.takewhile(lambda ticket: ticket.deadline <= now + RESOLUTION, self.in_flight))
+
+    def refuse(self, error: ProviderRefused, now: float) -> None:
+        """Stop asking, until somebody tries again."""
+        self.refused = error
+        self.refused_at = now
+        while self.urgent:
+            job = self.urgent.popleft()
+            if job.queue is self.urgent:
+                job.queue = self.due
+                self.due.append(job)
+
+    def next_at(self, now: float) -> float | None:
+        """When there is something to do next, or None."""
+        times = []
+        scheduled = self.schedule.next_at()
+        if scheduled is not None:
+            times.append(max(scheduled, now + _BREATH))
+        if self.in_flight:
+            times.append(next(iter(self.in_flight)).deadline)
+        if self._may_ask():
+            times.append(self.budget.next_at(now))
+        return min(times, default=None)
+
+    def oldest_due(self, now: float) -> float:
+        """The lag, in seconds, of the poll that is longest overdue."""
+        _skip_stale(self.due)
+        _skip_stale(self.urgent)
+        return max((now - queue[0].due_at for queue in (self.due, self.urgent) if queue), default=0.0)
+
+    def _may_ask(self) -> bool:
+        """Whether a question waits and only the budget could hold it back. A refused account is probed singly."""
+        if len(self.in_flight) >= self.max_in_flight:
+            return False
+        _skip_stale(self.urgent)
+        if self.refused is not None:
+            return bool(self.urgent) and not self.in_flight
+        _skip_stale(self.due)
+        return bool(self.urgent or self.due)
+
+
+def _skip_stale(queue: deque[Job]) -> None:
+    while queue and queue[0].queue is not queue:
+        queue.popleft()

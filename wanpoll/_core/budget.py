@@ -1,0 +1,155 @@
+"""Requests per account, as arithmetic on `now`.
+
+The promise is about the *server's* clock: in no window of `rate.per` seconds does it see more than
+`rate.requests`. The client knows only that a request reached the server somewhere between its sending and its
+answer. So a request occupies its place from its sending until `per` seconds after its answer. Of any
+`requests + 1` arrivals inside one window the last-sent would have found every place occupied; so there are never
+that many, whatever the latency and its jitter. (`ARRIVAL` bounds how long a hanging request can hold a place.)
+
+Inside the window, requests are spaced by a leaky bucket (GCRA) whose burst is a quarter of the window's requests:
+providers count bursts too.
+
+A throttled account (429, `Retry-After`) pauses, then goes on at a part of its rate: multiplicative decrease,
+additive increase.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+
+from wanpoll._core.model import Rate
+from wanpoll._core.schedule import RESOLUTION
+
+ARRIVAL = 1.0
+"""Seconds after which a request without an answer is taken to have reached the server long ago."""
+
+LONGEST_PAUSE = 3600.0
+"""Seconds. No `Retry-After` silences an account for longer."""
+
+_BURST = 0.25
+_DECREASE = 0.5
+_LEAST_SHARE = 1 / 32
+_RECOVERY = 0.02  # of the full rate, for each window that passes
+_MEMORY = 10.0  # windows over which the measured rate forgets
+
+
+class Budget:
+    """The quota of one account: `take` a place, `done` when the answer came."""
+
+    __slots__ = (
+        "_cooling",
+        "_eased_at",
+        "_even_at",
+        "_full",
+        "_hold",
+        "_open",
+        "_paused_until",
+        "_recent",
+        "_recent_at",
+        "_serials",
+        "_share",
+        "rate",
+    )
+
+    def __init__(self, rate: Rate) -> None:
+        self.rate = rate
+        self._hold = rate.per + 2 * RESOLUTION  # early timers may not shorten a window
+        self._serials = itertools.count(1)
+        self._open: dict[int, float] = {}  # place -> when it was taken, oldest first
+        self._cooling: list[float] = []  # heap: when places become free
+        self._even_at = -math.inf  # GCRA's theoretical arrival time
+        self._share = 1.0
+        self._full = self._limits_of(1.0)
+        self._eased_at = -math.inf
+        self._paused_until = -math.inf
+        self._recent = 0.0
+        self._recent_at = -math.inf
+
+    def take(self, now: float) -> int | None:
+        """A place for one request, or None when there is none at `now`."""
+        if self.next_at(now) > now + RESOLUTION:
+            return None
+        place = next(self._serials)
+        self._open[place] = now
+        self._even_at = max(self._even_at, now) + self._limits(now)[1]
+        self._recent = self._remembered(now) + 1.0
+        self._recent_at = now
+        return place
+
+    def done(self, place: int, now: float) -> None:
+        """The request in `place` was answered, or given up."""
+        if self._open.pop(place, None) is not None:
+            heapq.heappush(self._cooling, now + self._hold)
+
+    def next_at(self, now: float) -> float:
+        """The earliest time at which `take` can succeed; `now` when it can at once."""
+        self._settle(now + RESOLUTION)
+        places, _, tolerance = self._limits(now)
+        earliest = max(now, self._paused_until, self._even_at - tolerance)
+        if len(self._open) + len(self._cooling) >= places:
+            return max(earliest, self._first_free())
+        return earliest
+
+    def throttle(self, now: float, asked_at: float, retry_after: float | None = None) -> None:
+        """The server said that it was asked too often; `asked_at` is when that request was sent.
+
+        Answers to what was sent before the last slow-down tell nothing new: one burst halves the rate once.
+        """
+        if asked_at >= self._eased_at:
+            self._share = max(_LEAST_SHARE, self.share(now) * _DECREASE)
+            self._eased_at = now
+            self._pause(now, self.rate.per / self._share)
+        if retry_after is not None:
+            self._pause(now, min(retry_after, LONGEST_PAUSE))
+
+    def share(self, now: float) -> float:
+        """The part of the quota that is used at `now`: 1, or less after a throttled request."""
+        if self._share >= 1.0:
+            return 1.0
+        since = max(0.0, now - max(self._eased_at, self._paused_until))
+        share = min(1.0, self._share + _RECOVERY * since / self.rate.per)
+        if share >= 1.0:
+            self._share = 1.0
+        return share
+
+    def allowed(self, now: float) -> float:
+        """Requests per second that the account may make now."""
+        return self.rate.per_second * self.share(now)
+
+    def measured(self, now: float) -> float:
+        """Requests per second that were made lately."""
+        return self._remembered(now) / (_MEMORY * self.rate.per)
+
+    def _limits(self, now: float) -> tuple[int, float, float]:
+        """Places in a window, seconds between even requests, and how far a burst may run ahead of even."""
+        return self._full if self._share >= 1.0 else self._limits_of(self.share(now))
+
+    def _limits_of(self, share: float) -> tuple[int, float, float]:
+        places = max(1, int(self.rate.requests * share))
+        spacing = self.rate.per / (self.rate.requests * share)
+        return places, spacing, spacing * max(0, int(places * _BURST) - 1)
+
+    def _settle(self, now: float) -> None:
+        """Let go of the places that are free at `now`."""
+        while self._open:
+            place, taken = next(iter(self._open.items()))
+            if taken + ARRIVAL > now:
+                break
+            del self._open[place]
+            heapq.heappush(self._cooling, taken + ARRIVAL + self._hold)
+        while self._cooling and self._cooling[0] <= now:
+            heapq.heappop(self._cooling)
+
+    def _first_free(self) -> float:
+        times = self._cooling[:1]
+        if self._open:
+            times.append(next(iter(self._open.values())) + ARRIVAL + self._hold)
+        return min(times)
+
+    def _pause(self, now: float, seconds: float) -> None:
+        self._paused_until = max(self._paused_until, now + seconds)
+
+    def _remembered(self, now: float) -> float:
+        return self._recent * math.exp((self._recent_at - now) / (_MEMORY * self.rate.per)) if self._recent else 0.0

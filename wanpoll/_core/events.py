@@ -1,0 +1,98 @@
+"""News from the core: for those who wait, and for observers. Frozen, and free of secrets."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from attrs import frozen
+
+from wanpoll._core.model import Outcome, Task, Update
+from wanpoll._core.readings import Reading
+from wanpoll.exceptions import ProviderRefused, WanpollError
+
+
+@frozen
+class TaskChanged:
+    """An answer (or the lack of one) changed what is known of a task."""
+
+    update: Update
+
+
+@frozen
+class TaskEnded:
+    """A task ended. `waited` is the seconds since it was tracked."""
+
+    outcome: Outcome
+    waited: float
+
+
+@frozen
+class TaskBroken:
+    """The provider class raised while making the question about this task, which is not asked until a later wait."""
+
+    task: Task
+    error: WanpollError
+
+
+@frozen
+class PollMissed:
+    """A question about `task` failed and will be asked again; `misses` counts those in a row."""
+
+    task: Task
+    problem: WanpollError
+    misses: int
+
+
+@frozen
+class AccountThrottled:
+    """The provider said that it is asked too often; from now on `share` (0..1) of the quota is used."""
+
+    provider: str
+    share: float
+
+
+@frozen
+class AccountRefused:
+    """The provider refuses the account, which is not asked until a later wait or `nudge`."""
+
+    provider: str
+    error: ProviderRefused
+
+
+@frozen
+class UnknownWord:
+    """A status word that is not in the provider's table; said once for each word."""
+
+    provider: str
+    word: str
+
+
+@frozen
+class CallEnded:
+    """A call (cancel) was answered, or given up."""
+
+    task: Task
+    reading: Reading
+
+
+@frozen
+class Asked:
+    """One request was made for `tasks` tasks and took `seconds`; `verdict` names the reading of its answer."""
+
+    provider: str
+    tasks: int
+    seconds: float
+    verdict: str
+
+
+Event: TypeAlias = (
+    TaskChanged
+    | TaskEnded
+    | TaskBroken
+    | PollMissed
+    | AccountThrottled
+    | AccountRefused
+    | UnknownWord
+    | CallEnded
+    | Asked
+)

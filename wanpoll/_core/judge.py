@@ -1,0 +1,202 @@
+"""What an answer changes: the only place where a task ends."""
+
+from __future__ import annotations
+
+from wanpoll._core import events as ev
+from wanpoll._core.account import Account
+from wanpoll._core.entries import Call, Entry, Ticket
+from wanpoll._core.ledger import Ledger
+from wanpoll._core.model import Failure, Outcome, Status
+from wanpoll._core.readings import Answer, Broken, Missed, NoSuchTask, Observation, Reading, Refused, Rejected
+from wanpoll._core.schedule import RESOLUTION
+from wanpoll.exceptions import DecodeError, ProviderRefused, WanpollError
+
+UNKNOWN_STREAK = 3
+"""How many answers in a row must say "no such task": providers answer late about young tasks."""
+
+CALL_ATTEMPTS = 5
+"""How often a call (cancel) is asked before its failure is told."""
+
+_SPENT_PATIENCE = 20.0  # intervals of nothing but "maybe spent" until the account counts as refused
+_MOST_WORDS = 100
+
+
+class Judge:
+    """Reads answers into the state of tasks and accounts."""
+
+    def __init__(self, ledger: Ledger, unknown_grace: float) -> None:
+        self.ledger = ledger
+        self.unknown_grace = unknown_grace
+
+    def judge(self, ticket: Ticket, reading: Reading, now: float) -> None:
+        """Take note of what the answer to `ticket` means."""
+        reading = self._account_side(ticket, reading, now)
+        for job in ticket.jobs:
+            if isinstance(job, Call):
+                self._call_answered(job, reading, now)
+            elif job.alive:
+                self._task_side(job, ticket, reading, now)
+
+    def expire(self, entry: Entry, now: float) -> None:
+        """End a task whose time is over."""
+        self._settle(entry, Outcome(entry.task, Status.EXPIRED, reason="expired", polls=entry.polls), now)
+
+    def detach(self, entry: Entry) -> None:
+        """Stop following a task. A late answer finds its entry dead, even when the same id is tracked again."""
+        entry.alive = False
+        del entry.account.tasks[entry.task.id]
+        entry.account.withdraw(entry)
+
+    # -- the account -------------------------------------------------------------------------------------------
+
+    def _account_side(self, ticket: Ticket, reading: Reading, now: float) -> Reading:
+        account = ticket.account
+        if isinstance(reading, Answer):
+            account.refused = account.spent_since = None
+        elif isinstance(reading, Missed):
+            self._missed(ticket, reading, now)
+            if reading.spent is not None and self._believed_spent(account, now):
+                reading = Refused(reading.spent.code, reading.spent.message)
+        if isinstance(reading, Refused):
+            self._refused(ticket, reading, now)
+        return reading
+
+    def _missed(self, ticket: Ticket, reading: Missed, now: float) -> None:
+        account = ticket.account
+        self.ledger.problems[getattr(reading.problem, "kind", "unreadable")] += 1
+        if reading.throttled or reading.retry_after is not None:
+            account.budget.throttle(now, ticket.taken_at, reading.retry_after)
+            self.ledger.say(account, ev.AccountThrottled(account.name, account.budget.share(now)))
+
+    def _believed_spent(self, account: Account, now: float) -> bool:
+        if account.spent_since is None:
+            account.spent_since = now
+        if now - account.spent_since < _SPENT_PATIENCE * account.cadence.interval:
+            return False
+        account.spent_since = None
+        return True
+
+    def _refused(self, ticket: Ticket, reading: Refused, now: float) -> None:
+        account = ticket.account
+        self.ledger.problems["refused"] += 1
+        if ticket.taken_at < account.refused_at:
+            return  # asked before the refusal that is known already
+        error = ProviderRefused(account.name, reading.code, reading.message)
+        account.refuse(error, now)
+        self.ledger.say(account, ev.AccountRefused(account.name, error))
+
+    def _call_answered(self, call: Call, reading: Reading, now: float) -> None:
+        if isinstance(reading, Missed):
+            call.misses += 1
+            if call.misses < CALL_ATTEMPTS:
+                call.urgent = True
+                call.account.place(call, call.account.cadence.retry(call.task.id, call.misses, now), now)
+                return
+        self.ledger.say(call, ev.CallEnded(call.task, reading))
+
+    # -- the task ----------------------------------------------------------------------------------------------
+
+    def _task_side(self, entry: Entry, ticket: Ticket, reading: Reading, now: float) -> None:
+        if isinstance(reading, Answer):
+            self._answered(entry, ticket, reading, now)
+        elif isinstance(reading, Missed):
+            self._miss(entry, ticket, reading.problem, now, at_once=reading.at_once)
+        elif isinstance(reading, Rejected):
+            self._unknown(entry, ticket, reading.failure, now)
+        elif isinstance(reading, Broken):
+            self._park(entry, reading.error)
+        else:
+            self._again(entry, ticket, now, now)
+
+    def _answered(self, entry: Entry, ticket: Ticket, answer: Answer, now: float) -> None:
+        seen = next((each for each in answer.observations if each.task_id == entry.task.id), None)
+        if seen is None:
+            self._miss(entry, ticket, DecodeError(entry.account.name, "the answer", "does not name this task"), now)
+            return
+        entry.polls += 1
+        self.ledger.polls += 1
+        entry.answered_at = now
+        entry.misses = 0
+        if isinstance(seen, NoSuchTask):
+            self._unknown(entry, ticket, seen.failure, now)
+            return
+        entry.unknowns = 0
+        self._seen(entry, ticket, seen, now)
+
+    def _seen(self, entry: Entry, ticket: Ticket, seen: Observation, now: float) -> None:
+        status = seen.status
+        if status is None:
+            self._unknown_word(entry.account, seen.word)
+            status = entry.status
+        elif status.is_final:
+            self._settle(entry, _outcome(entry, status, seen), now)
+            return
+        if status is not entry.status or seen.progress != entry.progress or entry.problem is not None:
+            self.ledger.move(entry, status)
+            entry.progress, entry.problem = seen.progress, None
+            self.ledger.say(entry, ev.TaskChanged(entry.update()))
+        self._again(entry, ticket, entry.account.cadence.next(entry.task.id, entry.polls, now), now)
+
+    def _unknown(self, entry: Entry, ticket: Ticket, failure: Failure | None, now: float) -> None:
+        entry.unknowns += 1
+        if entry.unknowns >= UNKNOWN_STREAK and now - entry.tracked_at >= self.unknown_grace:
+            outcome = Outcome(entry.task, Status.EXPIRED, failure=failure, reason="unknown", polls=entry.polls)
+            self._settle(entry, outcome, now)
+            return
+        self._again(entry, ticket, entry.account.cadence.next(entry.task.id, entry.unknowns, now), now)
+
+    def _miss(self, entry: Entry, ticket: Ticket, problem: WanpollError, now: float, *, at_once: bool = False) -> None:
+        entry.problem = problem
+        entry.misses += 1
+        self.ledger.say(entry, ev.PollMissed(entry.task, problem, entry.misses))
+        self.ledger.say(entry, ev.TaskChanged(entry.update()))
+        retry = entry.account.cadence.retry(entry.task.id, entry.misses, now)
+        self._again(entry, ticket, now if at_once and entry.misses == 1 else retry, now)
+
+    def _again(self, entry: Entry, ticket: Ticket, at: float, now: float) -> None:
+        """Ask again at `at`, unless this was the last poll."""
+        if ticket.taken_at + RESOLUTION >= entry.expires_at:
+            self.expire(entry, now)
+            return
+        if entry.urgent:  # nudged while it was being asked
+            at = min(at, now + entry.account.cadence.floor)
+        entry.account.place(entry, at, now)
+
+    def _park(self, entry: Entry, error: WanpollError) -> None:
+        """Do not ask about this entry until somebody waits for it again; its deadline stays."""
+        entry.parked = True
+        entry.problem = error
+        entry.account.schedule.set(entry, entry.expires_at)
+        self.ledger.problems["broken provider"] += 1
+        self.ledger.say(entry, ev.TaskBroken(entry.task, error))
+
+    def _unknown_word(self, account: Account, word: str) -> None:
+        if word not in account.words and len(account.words) < _MOST_WORDS:
+            account.words.add(word)
+            self.ledger.say(account, ev.UnknownWord(account.name, word))
+
+    def _settle(self, entry: Entry, outcome: Outcome, now: float) -> None:
+        """End a task, once: whoever comes second finds its entry dead."""
+        account = entry.account
+        self.ledger.move(entry, outcome.status)
+        self.detach(entry)
+        account.ended[outcome.task.id] = outcome
+        while len(account.ended) > account.remember:
+            del account.ended[next(iter(account.ended))]
+        self.ledger.say(entry, ev.TaskEnded(outcome, now - entry.tracked_at))
+
+
+def _outcome(entry: Entry, status: Status, seen: Observation) -> Outcome:
+    return Outcome(
+        entry.task,
+        status,
+        media=seen.media,
+        failure=seen.failure,
+        reason="expired" if status is Status.EXPIRED else None,
+        usage=seen.usage,
+        submitted_at=seen.submitted_at or entry.task.submitted_at,
+        started_at=seen.started_at,
+        finished_at=seen.finished_at,
+        polls=entry.polls,
+        raw=seen.raw,
+    )

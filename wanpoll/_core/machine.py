@@ -1,0 +1,213 @@
+"""Every decision of wanpoll, for any number of accounts, behind one face.
+
+The edge calls `take_due(now)` and asks the tickets it gets, ends the questions named by `take_overdue()`, tells each
+answer by `observe(ticket, reading, now)`, passes on `take_events()`, and comes back at `next_at()`.
+"""
+
+from __future__ import annotations
+
+from wanpoll._core.account import Account
+from wanpoll._core.entries import Call, Entry, Ticket
+from wanpoll._core.events import Event
+from wanpoll._core.judge import Judge
+from wanpoll._core.ledger import Ledger
+from wanpoll._core.model import Outcome, Rate, Statistics, Task
+from wanpoll._core.readings import Answer, Missed, Reading
+from wanpoll._core.schedule import RESOLUTION, Schedule
+from wanpoll.exceptions import TransportError
+
+STALL = 1.0
+"""Seconds. Being woken later than this is a stall of our own, which is not counted as the server's time."""
+
+_LAST_POLL_PATIENCE = 2.0  # intervals that the last poll of an expiring task may wait for its turn
+
+
+class Machine:
+    """Tracks tasks, says whom to ask when, and reads answers into their ends."""
+
+    def __init__(self, *, unknown_grace: float = 30.0) -> None:
+        self.accounts: dict[str, Account] = {}
+        self._agenda: Schedule[Account] = Schedule()
+        self._ledger = Ledger()
+        self._judge = Judge(self._ledger, unknown_grace)
+        self._overdue: list[Ticket] = []
+
+    # -- what users ask for ------------------------------------------------------------------------------------
+
+    def add_account(
+        self,
+        name: str,
+        *,
+        quota: Rate,
+        interval: float,
+        max_in_flight: int = 100,
+        poll_timeout: float = 10.0,
+        remember: int = 10_000,
+    ) -> None:
+        """Serve the account `name`: at most `quota`, one task every `interval` seconds, `max_in_flight` at once.
+
+        A question is given up after `poll_timeout` seconds; the last `remember` outcomes are kept.
+        """
+        self.accounts[name] = Account(
+            name,
+            quota=quota,
+            interval=interval,
+            max_in_flight=max_in_flight,
+            poll_timeout=poll_timeout,
+            remember=remember,
+        )
+
+    def track(
+        self, name: str, task: Task, now: float, *, expires_in: float, age: float | None = None
+    ) -> Entry | Outcome:
+        """Follow `task`; its outcome, if it is known to have ended. `age` is the seconds since its submission.
+
+        A task that is followed already keeps its place; `expires_in` can only give it more time.
+        """
+        account = self.accounts[name]
+        if (outcome := account.ended.get(task.id)) is not None:
+            return outcome
+        entry = account.tasks.get(task.id)
+        if entry is None:
+            entry = account.tasks[task.id] = Entry(account, task, now, now + expires_in)
+            self._ledger.by_status[entry.status] += 1
+            account.place(entry, account.cadence.first(task.id, now, age), now)
+        else:
+            _extend(entry, entry.tracked_at + expires_in)
+        if account.refused is not None or entry.parked:
+            _hurry(entry, now)
+        self._touch(account, now)
+        return entry
+
+    def find(self, name: str, task_id: str) -> Entry | Outcome | None:
+        """What is followed or remembered under that id."""
+        account = self.accounts[name]
+        return account.tasks.get(task_id) or account.ended.get(task_id)
+
+    def forget(self, name: str, task_id: str, now: float) -> Entry | Outcome | None:
+        """Stop following a task and drop its outcome; what there was to drop."""
+        account = self.accounts[name]
+        entry = account.tasks.get(task_id)
+        if entry is None:
+            return account.ended.pop(task_id, None)
+        self._ledger.by_status[entry.status] -= 1
+        self._judge.detach(entry)
+        self._touch(account, now)
+        return entry
+
+    def nudge(self, name: str, task_id: str, now: float) -> bool:
+        """Something says that the task changed: ask about it next. False when it is not followed."""
+        account = self.accounts[name]
+        entry = account.tasks.get(task_id)
+        if entry is None:
+            return False
+        _hurry(entry, now)
+        self._touch(account, now)
+        return True
+
+    def cancel(self, name: str, task: Task, now: float) -> Call:
+        """Ask the provider to cancel the remote task; `CallEnded` tells how that went."""
+        account = self.accounts[name]
+        call = Call(account, task)
+        account.place(call, now, now)
+        self._touch(account, now)
+        return call
+
+    def statistics(self, now: float) -> Statistics:
+        """Everything at one moment."""
+        return self._ledger.statistics(self.accounts.values(), now)
+
+    def open_tasks(self) -> tuple[Task, ...]:
+        """The tasks that have not ended."""
+        return tuple(entry.task for account in self.accounts.values() for entry in account.tasks.values())
+
+    # -- what the edge does ------------------------------------------------------------------------------------
+
+    def next_at(self) -> float | None:
+        """When to call `take_due` again; None when nothing is to come."""
+        return self._agenda.next_at()
+
+    def take_due(self, now: float) -> list[Ticket]:
+        """The questions to ask now: for what is due, as far as quota and capacity go."""
+        self._note_stall(now)
+        tickets: list[Ticket] = []
+        while (account := self._agenda.pop_due(now)) is not None:
+            self._give_up_overdue(account, now)
+            for entry in account.promote(now):
+                self._deadline(entry, now)
+            while (ticket := account.take(now)) is not None:
+                tickets.append(ticket)
+            self._touch(account, now)
+        return tickets
+
+    def take_overdue(self) -> list[Ticket]:
+        """Questions that `take_due` gave up because no answer came in time. They count as missed already."""
+        taken, self._overdue = self._overdue, []
+        return taken
+
+    def observe(self, ticket: Ticket, reading: Reading, now: float) -> None:
+        """Take note of what the answer to `ticket` means; too late an answer is nothing."""
+        if not ticket.account.close(ticket, now):
+            return
+        self._judge.judge(ticket, reading, now)
+        if isinstance(reading, Answer) and ticket.is_call:
+            self.nudge(ticket.account.name, ticket.tasks[0].id, now)
+        self._touch(ticket.account, now)
+
+    def take_events(self) -> list[tuple[Entry | Call | Account, Event]]:
+        """What happened since the last call, with whom it concerns."""
+        return self._ledger.take_events()
+
+    # -- time --------------------------------------------------------------------------------------------------
+
+    def _touch(self, account: Account, now: float) -> None:
+        """Note in the agenda when the account wants to be woken."""
+        at = account.next_at(now)
+        if at is None:
+            self._agenda.remove(account)
+        else:
+            self._agenda.set(account, at)
+
+    def _deadline(self, entry: Entry, now: float) -> None:
+        """The entry's time is over: one last poll, if its turn comes soon enough."""
+        patience = _LAST_POLL_PATIENCE * entry.account.cadence.interval
+        if now + RESOLUTION >= entry.expires_at + patience:
+            self._judge.expire(entry, now)
+            return
+        entry.urgent = True
+        entry.due_at = entry.expires_at
+        entry.account.enqueue(entry, entry.expires_at + patience)
+
+    def _note_stall(self, now: float) -> None:
+        """Give the questions under way the time that a stall of our own loop took from them."""
+        promised = self._agenda.next_at()
+        if promised is None or now <= promised + STALL:
+            return
+        for account in self.accounts.values():
+            for ticket in account.in_flight:
+                ticket.deadline += now - promised + STALL
+            self._touch(account, now)
+
+    def _give_up_overdue(self, account: Account, now: float) -> None:
+        for ticket in account.overdue(now):
+            detail = f"no answer in {account.poll_timeout:g} s"
+            self.observe(ticket, Missed(TransportError(account.name, "timeout", detail=detail)), now)
+            self._overdue.append(ticket)
+
+
+def _hurry(entry: Entry, now: float) -> None:
+    """Ask about the entry as soon as the floor between two questions and the quota permit."""
+    entry.urgent = True
+    entry.parked = False
+    if entry.ticket is None:
+        asked_last = now if entry.answered_at is None else entry.answered_at + entry.account.cadence.floor
+        entry.account.place(entry, max(now, asked_last), now)
+
+
+def _extend(entry: Entry, expires_at: float) -> None:
+    if expires_at <= entry.expires_at:
+        return
+    entry.expires_at = expires_at
+    if entry.slot is not None:
+        waits = entry.queue is not None or entry.parked
+        entry.account.schedule.set(entry, expires_at if waits else min(entry.due_at, expires_at))

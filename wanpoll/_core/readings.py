@@ -1,0 +1,92 @@
+"""What an answer means, in the words that the core decides by. Providers make these, the machine consumes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from attrs import field, frozen
+
+from wanpoll._core.model import NOTHING, Failure, Media, Status
+from wanpoll.exceptions import WanpollError
+
+
+@frozen
+class Observation:
+    """What an answer says of one task.
+
+    `status` is None where the provider's `word` is not in its table: the task has not ended then.
+    `progress` is 0..1 or None. The rest matters for final states only.
+    """
+
+    task_id: str
+    status: Status | None
+    word: str = ""
+    progress: float | None = None
+    media: tuple[Media, ...] = ()
+    failure: Failure | None = None
+    usage: Mapping[str, Any] = NOTHING
+    submitted_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    raw: Mapping[str, Any] = field(default=NOTHING, repr=False)
+
+
+@frozen
+class NoSuchTask:
+    """The provider says that it does not know the task: believed after a streak.
+
+    `failure` is what it said, where it said more than that.
+    """
+
+    task_id: str
+    failure: Failure | None = None
+
+
+@frozen
+class Answer:
+    """The question was answered, about each task named in `observations`. A call that succeeded names none."""
+
+    observations: tuple[Observation | NoSuchTask, ...] = ()
+
+
+@frozen
+class Missed:
+    """The question failed: ask again, later each time.
+
+    `throttled` slows the whole account, for `retry_after` seconds at least. `spent` is set where the provider's
+    words may also mean that a paid quota is used up: believed when nothing else is heard for long.
+    `at_once` marks a connection that had died before the question could reach the server.
+    """
+
+    problem: WanpollError
+    throttled: bool = False
+    retry_after: float | None = None
+    spent: Failure | None = None
+    at_once: bool = False
+
+
+@frozen
+class Refused:
+    """The provider refuses the account: its key, its rights, its bill."""
+
+    code: str
+    message: str = ""
+
+
+@frozen
+class Rejected:
+    """The provider says that this question is wrong and stays wrong."""
+
+    failure: Failure
+
+
+@frozen
+class Broken:
+    """The provider class itself raised while making the question: nothing was sent."""
+
+    error: WanpollError
+
+
+Reading: TypeAlias = Answer | Missed | Refused | Rejected | Broken

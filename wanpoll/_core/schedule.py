@@ -1,0 +1,85 @@
+"""A priority queue keyed on time, with lazy deletion.
+
+Precedents: trio's `Deadlines` (stale entries are dropped as they surface, and pruned in batches) and client-go's
+delaying queue. Entries are tuples that compare by time, then by a serial, so that no Python `__lt__` runs.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from typing import Any, Generic, Protocol, TypeVar
+
+RESOLUTION = 0.001
+"""Seconds. uvloop fires timers up to a millisecond early, so what is due within one millisecond is due:
+comparing strictly would spin until the clock catches up."""
+
+_PRUNE_FROM = 1000
+
+
+class Scheduled(Protocol):
+    """What a schedule holds. `slot` belongs to the schedule: the live entry, or None."""
+
+    slot: tuple[float, int, Any] | None
+
+
+T = TypeVar("T", bound=Scheduled)
+
+
+class Schedule(Generic[T]):
+    """At most one time for each item."""
+
+    __slots__ = ("_heap", "_live", "_serials")
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, T]] = []
+        self._live = 0
+        self._serials = itertools.count()
+
+    def __len__(self) -> int:
+        return self._live
+
+    def set(self, item: T, at: float) -> None:
+        """Give `item` the time `at`, in place of the one it had."""
+        slot = item.slot
+        if slot is None:
+            self._live += 1
+        elif slot[0] == at:
+            return
+        item.slot = entry = (at, next(self._serials), item)
+        heapq.heappush(self._heap, entry)
+        if slot is not None:
+            self._prune()
+
+    def remove(self, item: T) -> None:
+        """Take `item` out, if it is in."""
+        if item.slot is not None:
+            item.slot = None
+            self._live -= 1
+            self._prune()
+
+    def pop_due(self, now: float) -> T | None:
+        """Take out the item with the earliest time, if it is due at `now`."""
+        at = self.next_at()
+        if at is None or at > now + RESOLUTION:
+            return None
+        item = heapq.heappop(self._heap)[2]
+        item.slot = None
+        self._live -= 1
+        return item
+
+    def next_at(self) -> float | None:
+        """The earliest time, or None."""
+        heap = self._heap
+        while heap:
+            entry = heap[0]
+            if entry[2].slot is entry:
+                return entry[0]
+            heapq.heappop(heap)
+        return None
+
+    def _prune(self) -> None:
+        # Rebuilding when stale entries are the majority costs O(1) for each change, amortised.
+        if len(self._heap) > max(_PRUNE_FROM, 2 * self._live):
+            self._heap = [entry for entry in self._heap if entry[2].slot is entry]
+            heapq.heapify(self._heap)

@@ -1,0 +1,224 @@
+"""What a provider is: data, and pure functions that say what to ask and what an answer means.
+
+A provider has no I/O, no clock and no state. It makes a `Request`, and reads the `Reply`.
+"""
+
+from __future__ import annotations
+
+import abc
+import copy
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Self, TypeVar
+from urllib.parse import SplitResult, quote, urlsplit
+
+from attrs import field, frozen
+
+from wanpoll._core.model import NOTHING, Failure, Rate, Task
+from wanpoll._core.readings import Answer, Missed, Reading, Refused, Rejected
+from wanpoll._core.redact import Secret, redact
+from wanpoll.exceptions import DecodeError, InvalidTaskId, NotSupported, TransportError, UsageError
+from wanpoll.providers.rules import ErrorRule, Verdict, classify
+from wanpoll.providers.wire import Lenient, decode, structure
+
+_TASK_ID = re.compile(r"[A-Za-z0-9._:-]{1,256}")
+_LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
+_MOST_DETAIL = 300
+
+P = TypeVar("P", bound="Provider")
+
+
+@frozen
+class Request:
+    """One question: what to send. `headers` come on top of the provider's own."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default=NOTHING, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+
+
+@frozen
+class Reply:
+    """One answer. `received_at` is Unix seconds, `retry_after` the seconds that the server asked for, or None."""
+
+    status: int
+    body: bytes = field(repr=False)
+    received_at: float
+    retry_after: float | None = None
+
+
+@frozen
+class ErrorBody:
+    """The part of an error answer that most providers share."""
+
+    code: Lenient[str] = None
+    message: Lenient[str] = None
+
+
+class Provider(abc.ABC):
+    """One account at one provider.
+
+    `api_key` and `base_url` (the whole prefix) are read from the environment variables `KEY_VARIABLE` and
+    `BASE_URL_VARIABLE`, when a `Poller` is made, where they are not given. `name` tells accounts apart, `quota` is
+    what the whole account may ask, `interval` the advised seconds between two polls of one task.
+    Raises `UsageError` for values that make no sense.
+    """
+
+    NAME: ClassVar[str]
+    BASE_URL: ClassVar[str]
+    KEY_VARIABLE: ClassVar[str]
+    BASE_URL_VARIABLE: ClassVar[str | None] = None
+    QUOTA: ClassVar[Rate]
+    INTERVAL: ClassVar[float]
+    ERRORS: ClassVar[tuple[ErrorRule, ...]]
+
+    max_batch: ClassVar[int] = 1
+    """How many ids one question may name."""
+
+    max_body: ClassVar[int] = 1 << 20
+    """Bytes of an answer, at most; a larger one is a missed poll."""
+
+    can_cancel: ClassVar[bool] = False
+    """Whether a remote task can be canceled."""
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        name: str | None = None,
+        quota: Rate | None = None,
+        interval: float | None = None,
+    ) -> None:
+        self.api_key = None if api_key is None else _checked_key(api_key)
+        self.base_url = None if base_url is None else _checked_base(base_url)
+        self.name = self.NAME if name is None else name
+        self.quota = self.QUOTA if quota is None else quota
+        self.interval = self.INTERVAL if interval is None else interval
+        if not isinstance(self.quota, Rate):
+            raise UsageError(f"quota={quota!r}: give a Rate, as in Rate(20, per=1.0)")
+        if isinstance(self.interval, bool) or not 0 < self.interval < math.inf:
+            raise UsageError(f"interval={interval!r}: give seconds above zero")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(name={self.name!r}, base_url={self.base_url!r}, quota={self.quota!r})"
+
+    def bind(self, environ: Mapping[str, str]) -> Self:
+        """This provider with its key and base URL filled in from `environ`.
+
+        Raises `UsageError` when there is no key, or when it would travel in the clear.
+        """
+        bound = copy.copy(self)
+        key = self.api_key or environ.get(self.KEY_VARIABLE)
+        if not key:
+            raise UsageError(f"{self.name}: no API key; pass api_key=... or set {self.KEY_VARIABLE}")
+        bound.api_key = _checked_key(key)
+        base = self.base_url or environ.get(self.BASE_URL_VARIABLE or "") or self.BASE_URL
+        bound.base_url = _checked_base(base)
+        return bound
+
+    def headers(self) -> Mapping[str, str]:
+        """What is sent with every question of this account; holds the key."""
+        return {"Authorization": f"Bearer {self.api_key}", "Accept": "application/json"}
+
+    def check_id(self, task_id: str) -> str:
+        """`task_id`, if it can be one. Raises `InvalidTaskId`."""
+        if isinstance(task_id, str) and _TASK_ID.fullmatch(task_id) and task_id not in (".", ".."):
+            return task_id
+        shown = f"{task_id!r:.80}" if isinstance(task_id, str) else f"a {type(task_id).__name__}"
+        raise InvalidTaskId(
+            f"task id {redact(shown)}: give the text that the submission answered, "
+            "1 to 256 characters of A-Z a-z 0-9 . _ : -"
+        )
+
+    @abc.abstractmethod
+    def ask(self, tasks: Sequence[Task]) -> Request:
+        """The question about `tasks`: one, or up to `max_batch`."""
+
+    @abc.abstractmethod
+    def decode(self, tasks: Sequence[Task], reply: Reply) -> Reading:
+        """What `reply` means. May raise `DecodeError`."""
+
+    def ask_cancel(self, task: Task) -> Request:
+        """The request that cancels the remote `task`. Raises `NotSupported`."""
+        raise NotSupported(f"{self.name} cannot cancel tasks")
+
+    def decode_cancel(self, task: Task, reply: Reply) -> Reading:
+        """What the answer to `ask_cancel` means: an empty `Answer` is success."""
+        return Answer() if reply.status < 300 else self.read_error(reply)
+
+    def read(self, tasks: Sequence[Task], reply: Reply) -> Reading:
+        """What the answer to `ask` means. Answers that cannot be read are missed polls."""
+        if 300 <= reply.status < 400:
+            detail = "not followed; check base_url"
+            return Missed(TransportError(self.name, "redirect", reply.status, detail))
+        try:
+            return self.decode(tasks, reply)
+        except DecodeError as error:
+            # kept as a value: without its traceback, whose frames hold the body
+            return Missed(DecodeError(error.provider, error.path, error.excerpt))
+
+    def read_error(self, reply: Reply, code: str | None = None, message: str | None = None) -> Reading:
+        """What an error answer means, by the table `ERRORS`; code and message are read from the body if not given."""
+        if code is None:
+            said = self._error_body(reply)
+            code, message = said.code or "", said.message or ""
+        detail = redact(f"{code}: {message}" if code else message or "", self.api_key or "")[:_MOST_DETAIL]
+        message = redact(message or "", self.api_key or "")[:_MOST_DETAIL]
+        verdict = classify(self.ERRORS, reply.status, code)
+        if verdict is Verdict.REFUSED:
+            return Refused(code or f"HTTP {reply.status}", message)
+        if verdict is Verdict.REJECTED:
+            return Rejected(Failure(code or f"HTTP {reply.status}", message))
+        return self._missed(verdict, reply, Failure(code or f"HTTP {reply.status}", message), detail)
+
+    def _missed(self, verdict: Verdict, reply: Reply, failure: Failure, detail: str) -> Missed:
+        slow = verdict is not Verdict.RETRY
+        kind = "throttled" if slow else "server error" if reply.status >= 500 else "error answer"
+        return Missed(
+            TransportError(self.name, kind, reply.status, detail),
+            throttled=slow,
+            retry_after=reply.retry_after,
+            spent=failure if verdict is Verdict.MAYBE_SPENT else None,
+        )
+
+    def _error_body(self, reply: Reply) -> ErrorBody:
+        try:
+            return structure(self.name, "the body", decode(self.name, reply.body), ErrorBody)
+        except DecodeError:
+            return ErrorBody()
+
+
+def quoted(task_id: str) -> str:
+    """`task_id` as one segment of a URL's path."""
+    return quote(task_id, safe="")
+
+
+def _checked_key(key: str) -> Secret:
+    if not isinstance(key, str) or not key.strip() or not key.isascii() or not key.isprintable():
+        raise UsageError(
+            "api_key: give the key's text; this one is empty, or has a line break or another odd character"
+        )
+    return Secret(key.strip())
+
+
+def _checked_base(base: str) -> str:
+    parts = _split(base)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(f"base_url={redact(str(base))!r}: give the whole prefix, as in https://host/api/v1")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise UsageError("base_url: give scheme, host and path only; no user, password, query or fragment")
+    if parts.scheme == "http" and not _LOOPBACK.fullmatch(parts.hostname):
+        raise UsageError(f"base_url=http://{parts.hostname}...: the key would travel in the clear; use https")
+    return base.rstrip("/")
+
+
+def _split(base: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(base)
+        port = parts.port
+    except (ValueError, AttributeError, TypeError):
+        return None
+    return None if port == 0 else parts

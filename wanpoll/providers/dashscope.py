@@ -1,0 +1,179 @@
+"""DashScope (Alibaba Model Studio, Qwen Cloud): `GET {base}/tasks/{task_id}`.
+
+Sources: "Wan 2.7 - Retrieve reference-to-video result" and "Wan 2.5 - Retrieve editing result" (the answers, the
+advised intervals of 15 and 10 s, 24 h for ids and links), and the task documentation of Model Studio (words, codes,
+20 queries per second for the whole account, cancel for PENDING tasks only).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta, timezone
+from typing import Any
+
+from attrs import frozen
+
+from wanpoll._core.model import NOTHING, Failure, Rate, Status, Task
+from wanpoll._core.readings import Answer, Missed, NoSuchTask, Observation, Reading
+from wanpoll._core.redact import redact
+from wanpoll.exceptions import DecodeError
+from wanpoll.providers.base import Provider, Reply, Request, quoted
+from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict, read_media
+from wanpoll.providers.wire import Lenient, decode, read_time, structure
+
+ZONE = timezone(timedelta(hours=8))
+"""Times are written without a zone and documented as UTC+8."""
+
+NO_SUCH_TASK = "UNKNOWN"
+"""HTTP 200 and this word: no such task, expired, another account's, or another region's."""
+
+WORDS: Mapping[str, Status] = {
+    "PENDING": Status.PENDING,
+    "RUNNING": Status.RUNNING,
+    "SUSPENDED": Status.PENDING,
+    "SUCCEEDED": Status.SUCCEEDED,
+    "FAILED": Status.FAILED,
+    "CANCELED": Status.CANCELED,
+    "CANCELLED": Status.CANCELED,
+}
+
+MEDIA = (
+    MediaPath("output.video_url", "video"),
+    MediaPath("output.results.video_url", "video"),
+    MediaPath("output.output_video_url", "video"),
+    MediaPath("output.results[].url", "image"),
+    MediaPath("output.choices[].message.content[].image", "image"),
+    MediaPath("output.image_url", "image"),
+    MediaPath("output.output_image_url", "image"),
+    MediaPath("output.results[].transcription_url", "text"),
+    MediaPath("output.result.transcription_url", "text"),
+)
+
+ERRORS = (
+    ErrorRule(
+        Verdict.REFUSED,
+        codes=(
+            "InvalidApiKey",
+            "AccessDenied*",
+            "*.AccessDenied",
+            "*.Unpurchased",
+            "Arrearage",
+            "PrepaidBillOverdue",
+            "PostpaidBillOverdue",
+            "CommodityNotPurchased",
+        ),
+    ),
+    ErrorRule(Verdict.MAYBE_SPENT, codes=("Throttling.AllocationQuota*",)),
+    ErrorRule(Verdict.SLOW_DOWN, codes=("Throttling", "Throttling.*", "LimitRequests")),
+    ErrorRule(Verdict.RETRY, codes=("InternalError*", "SystemError", "ModelServingError", "RequestTimeOut")),
+    ErrorRule(Verdict.SLOW_DOWN, http=(429,)),
+    ErrorRule(Verdict.REFUSED, http=(401, 403)),
+    ErrorRule(
+        Verdict.REJECTED, http=(400,), codes=("InvalidParameter*", "UnsupportedOperation", "ServiceUnavailableError")
+    ),
+)
+
+
+@frozen
+class _Metrics:
+    TOTAL: int
+    SUCCEEDED: int = 0
+    FAILED: int = 0
+
+    def progress(self) -> float | None:
+        done = self.SUCCEEDED + self.FAILED
+        return min(1.0, done / self.TOTAL) if self.TOTAL > 0 and done >= 0 else None
+
+
+@frozen
+class _Output:
+    task_status: str
+    task_id: str | None = None
+    task_metrics: Lenient[_Metrics] = None
+
+
+@frozen
+class _End:
+    submit_time: Lenient[str] = None
+    scheduled_time: Lenient[str] = None
+    end_time: Lenient[str] = None
+    code: Lenient[str] = None
+    message: Lenient[str] = None
+
+
+class DashScope(Provider):
+    """One DashScope account (all its keys share the quota).
+
+    The key comes from `api_key` or DASHSCOPE_API_KEY, the prefix from `base_url`, DASHSCOPE_HTTP_BASE_URL or
+    Singapore's. Keys and task ids belong to one region.
+    """
+
+    NAME = "dashscope"
+    BASE_URL = "https://dashscope-intl.aliyuncs.com/api/v1"
+    KEY_VARIABLE = "DASHSCOPE_API_KEY"
+    BASE_URL_VARIABLE = "DASHSCOPE_HTTP_BASE_URL"
+    QUOTA = Rate(20, per=1.0)
+    INTERVAL = 15.0
+    ERRORS = ERRORS
+    can_cancel = True
+
+    def ask(self, tasks: Sequence[Task]) -> Request:
+        """`GET {base}/tasks/{task_id}`."""
+        return Request("GET", f"{self.base_url}/tasks/{quoted(tasks[0].id)}")
+
+    def decode(self, tasks: Sequence[Task], reply: Reply) -> Reading:
+        """The task's state stands in `output`; an answer without it is an error of the query."""
+        try:
+            document = decode(self.name, reply.body)
+        except DecodeError:
+            if reply.status != 200:
+                return self.read_error(reply)  # a gateway's page
+            raise
+        output = document.get("output") if isinstance(document, dict) else None
+        if reply.status != 200 or not isinstance(output, dict):
+            return self._error(document, reply)
+        return self._state(tasks[0], document, reply)
+
+    def ask_cancel(self, task: Task) -> Request:
+        """`POST {base}/tasks/{task_id}/cancel`, for PENDING tasks only."""
+        return Request("POST", f"{self.base_url}/tasks/{quoted(task.id)}/cancel")
+
+    def _error(self, document: Any, reply: Reply) -> Reading:
+        if reply.status == 200 and not (isinstance(document, dict) and "code" in document):
+            raise DecodeError(self.name, "output", "neither a task nor an error")
+        return self.read_error(reply)
+
+    def _state(self, task: Task, document: Mapping[str, Any], reply: Reply) -> Reading:
+        output = structure(self.name, "output", document["output"], _Output)
+        if output.task_id not in (None, task.id):
+            return Missed(DecodeError(self.name, "output.task_id", "the answer is about another task"))
+        if output.task_status == NO_SUCH_TASK:
+            return Answer((NoSuchTask(task.id),))
+        status = WORDS.get(output.task_status)
+        progress = output.task_metrics.progress() if output.task_metrics else None
+        if status is None or not status.is_final:
+            return Answer((Observation(task.id, status, output.task_status, progress),))
+        return Answer((self._end(task, status, document, reply),))
+
+    def _end(self, task: Task, status: Status, document: Mapping[str, Any], reply: Reply) -> Observation:
+        end = structure(self.name, "output", document["output"], _End)
+        usage = document.get("usage")
+        return Observation(
+            task.id,
+            status,
+            media=read_media(MEDIA, document, reply.received_at) if status is Status.SUCCEEDED else (),
+            failure=None if status is Status.SUCCEEDED else _failure(status, end, document),
+            usage=usage if isinstance(usage, dict) else NOTHING,
+            submitted_at=read_time(end.submit_time, ZONE),
+            started_at=read_time(end.scheduled_time, ZONE),
+            finished_at=read_time(end.end_time, ZONE),
+            raw=document,
+        )
+
+
+def _failure(status: Status, end: _End, document: Mapping[str, Any]) -> Failure | None:
+    """The reason stands in `output`, for some image models at top level beside it."""
+    for code, message in ((end.code, end.message), (document.get("code"), document.get("message"))):
+        if isinstance(code, str) and code:
+            return Failure(code, redact(message) if isinstance(message, str) else "")
+    return Failure("FAILED", "the provider gave no reason") if status is Status.FAILED else None

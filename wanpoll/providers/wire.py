@@ -1,0 +1,209 @@
+"""Bytes from strangers: one strict JSON reader, one converter, and the small readers that providers share.
+
+Standard JSON readers accept NaN, lone surrogates and any depth, and fail in four different ways. `decode` accepts
+what all readers agree on, and every failure is a `DecodeError`. With orjson installed (extra `fast`) it is quicker
+and gives the same verdicts: what orjson refuses is read again by the standard reader, which has the last word.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Annotated, Any, TypeVar, get_args, get_origin
+from urllib.parse import parse_qsl, urlsplit
+
+from cattrs import Converter
+
+from wanpoll._core.redact import redact
+from wanpoll.exceptions import DecodeError
+
+try:
+    import orjson
+except ImportError:
+    orjson = None  # type: ignore[assignment]
+
+__all__ = ["Text", "decode", "link_expiry", "read_time", "structure"]
+
+MOST_DEPTH = 64
+"""Levels of nesting that an answer may have."""
+
+MOST_EXCERPT = 200
+"""Bytes of an unreadable answer that its error shows."""
+
+LINK_LIFE = timedelta(hours=24)
+"""How long a result's link lives where the link itself does not tell (all documents of the providers say 24 h)."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_UTF8_BOM = b"\xef\xbb\xbf"
+
+T = TypeVar("T")
+
+
+# -- JSON --------------------------------------------------------------------------------------------------------------
+
+
+def decode(provider: str, body: bytes) -> Any:
+    """The JSON document in `body`. Raises `DecodeError` for everything that is not one."""
+    try:
+        document = _fast(body) if orjson is not None else _standard(body)
+        _check_depth(body, document)
+    except (ValueError, RecursionError) as error:
+        why = "nested too deeply" if isinstance(error, RecursionError) else type(error).__name__
+        raise DecodeError(provider, "the body", f"not JSON ({why}): {excerpt(body)}") from None
+    return document
+
+
+def excerpt(body: bytes) -> str:
+    """The beginning of `body`, readable and redacted."""
+    cut = redact(body[: 4 * MOST_EXCERPT].decode("utf-8", "replace")).encode()[:MOST_EXCERPT]
+    return ascii(cut.decode("utf-8", "ignore"))[1:-1][:MOST_EXCERPT] if body else "(empty)"
+
+
+def _fast(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except ValueError:
+        return _standard(body)
+
+
+def _standard(body: bytes) -> Any:
+    text = body.removeprefix(_UTF8_BOM).decode("utf-8")
+    document = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+    # A prompt that was cut through an emoji must not cost the task that it belongs to.
+    return _mend(document) if "\\ud" in text or "\\uD" in text else document
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("infinite number")
+    return number
+
+
+def _mend(value: Any) -> Any:
+    """`value` with each lone surrogate replaced by U+FFFD."""
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_mend(each) for each in value]
+    if isinstance(value, dict):
+        return {_mend(key): _mend(each) for key, each in value.items()}
+    return value
+
+
+def _check_depth(body: bytes, document: Any) -> None:
+    if body.count(b"[") + body.count(b"{") <= MOST_DEPTH:
+        return  # the cheap proof: fewer brackets than levels
+    level = [document]
+    for _ in range(MOST_DEPTH + 1):
+        level = [child for value in level for child in _children(value)]
+        if not level:
+            return
+    raise RecursionError
+
+
+def _children(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+# -- structuring -------------------------------------------------------------------------------------------------------
+
+_LENIENT = object()
+Lenient = Annotated[T | None, _LENIENT]
+"""A field whose bad value is read as None: what it holds must never make a result fail."""
+
+Text = str | None
+converter = Converter(detailed_validation=False)
+
+
+def _strict_str(value: Any, _: Any) -> str:
+    # cattrs' default is str(value), which turns a list into the text of a list
+    if type(value) is not str:
+        raise TypeError("not a text")
+    return value
+
+
+def _strict_int(value: Any, _: Any) -> int:
+    if type(value) is not int:
+        raise TypeError("not a whole number")
+    return value
+
+
+def _lenient_hook(annotated: Any) -> Callable[[Any, Any], Any]:
+    inner = converter.get_structure_hook(get_args(annotated)[0])
+
+    def hook(value: Any, _: Any) -> Any:
+        try:
+            return inner(value, get_args(annotated)[0])
+        except Exception:  # whatever is wrong with it, it is left out
+            return None
+
+    return hook
+
+
+def _is_lenient(candidate: Any) -> bool:
+    return get_origin(candidate) is Annotated and _LENIENT in get_args(candidate)[1:]
+
+
+converter.register_structure_hook(str, _strict_str)
+converter.register_structure_hook(int, _strict_int)
+converter.register_structure_hook_factory(_is_lenient, _lenient_hook)
+
+
+def structure(provider: str, path: str, value: Any, shape: type[T]) -> T:
+    """`value` as `shape`. Raises `DecodeError` (cattrs' own errors carry the payload, prompts included)."""
+    try:
+        return converter.structure(value, shape)
+    except Exception as error:
+        raise DecodeError(provider, path, f"not a {shape.__name__.strip('_')} ({type(error).__name__})") from None
+
+
+# -- times and links ---------------------------------------------------------------------------------------------------
+
+
+def read_time(value: Any, zone: timezone = UTC) -> datetime | None:
+    """The aware time in a provider's text; `zone` is that of texts without one. None where it cannot be read."""
+    try:
+        moment = datetime.fromisoformat(value)
+        return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    except (TypeError, ValueError):
+        return None
+
+
+def from_epoch(seconds: float) -> datetime | None:
+    """The aware time of Unix `seconds`; None where that is no time."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def link_expiry(url: str, first_seen: float) -> datetime | None:
+    """When a signed link dies: read from its query, else 24 h after it was first seen (Unix seconds)."""
+    query = {key.lower(): value for key, value in parse_qsl(urlsplit(url).query)}
+    return _expiry_in(query) or from_epoch(first_seen + LINK_LIFE.total_seconds())
+
+
+def _expiry_in(query: Mapping[str, str]) -> datetime | None:
+    for vendor in ("x-oss", "x-amz", "x-tos", "x-goog"):
+        signed, life = query.get(f"{vendor}-date"), query.get(f"{vendor}-expires")
+        if signed and life and life.isdecimal() and (start := read_time(signed)):
+            return _later(start, int(life))
+    expires = query.get("expires", "")
+    return from_epoch(int(expires)) if expires.isdecimal() and len(expires) <= 12 else None
+
+
+def _later(start: datetime, seconds: int) -> datetime | None:
+    try:
+        return start + timedelta(seconds=seconds)
+    except OverflowError:
+        return None
