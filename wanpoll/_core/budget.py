@@ -39,6 +39,7 @@ class Budget:
     """The quota of one account: `take` a place, `done` when the answer came."""
 
     __slots__ = (
+        "_born",
         "_cooling",
         "_eased_at",
         "_even_at",
@@ -64,6 +65,7 @@ class Budget:
         self._full = self._limits_of(1.0)
         self._eased_at = -math.inf
         self._paused_until = -math.inf
+        self._born = math.inf
         self._recent = 0.0
         self._recent_at = -math.inf
 
@@ -74,6 +76,7 @@ class Budget:
         place = next(self._serials)
         self._open[place] = now
         self._even_at = max(self._even_at, now) + self._limits(now)[1]
+        self._born = min(self._born, now)
         self._recent = self._remembered(now) + 1.0
         self._recent_at = now
         return place
@@ -120,7 +123,9 @@ class Budget:
 
     def measured(self, now: float) -> float:
         """Requests per second that were made lately."""
-        return self._remembered(now) / (_MEMORY * self.rate.per)
+        memory = _MEMORY * self.rate.per
+        lived = now - self._born
+        return self._remembered(now) / (memory * -math.expm1(-lived / memory)) if lived > 0 else 0.0
 
     def _limits(self, now: float) -> tuple[int, float, float]:
         """Places in a window, seconds between even requests, and how far a burst may run ahead of even."""

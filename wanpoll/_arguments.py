@@ -1,0 +1,95 @@
+"""What callers give, checked: which argument, what was wrong, what to do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from wanpoll._core.model import NOTHING, Task
+from wanpoll.exceptions import UnknownProvider, UsageError
+from wanpoll.providers.base import Provider
+
+
+class Registry:
+    """The providers of one poller by name, and the tasks that callers mean."""
+
+    def __init__(self, providers: Iterable[Any], environ: Mapping[str, str]) -> None:
+        self.providers: dict[str, Provider] = {}
+        for each in providers:
+            provider = _checked(each).bind(environ)
+            if provider.name in self.providers:
+                raise UsageError(f"two providers are named {provider.name!r}: tell the accounts apart by name=...")
+            self.providers[provider.name] = provider
+        if not self.providers:
+            raise UsageError("Poller() needs a provider, as in Poller(DashScope())")
+        self._sole = next(iter(self.providers)) if len(self.providers) == 1 else None
+
+    def task(self, task: str | Task, provider: str | None = None, context: Mapping[str, Any] | None = None) -> Task:
+        """`task` as a checked `Task` that names its provider. Raises `UsageError`s."""
+        if isinstance(task, Task):
+            return self._completed(task, provider, context)
+        name = self._name(provider)
+        return Task(self.providers[name].check_id(task), name, context or NOTHING)
+
+    def _completed(self, task: Task, provider: str | None, context: Mapping[str, Any] | None) -> Task:
+        if provider is not None and task.provider not in (None, provider):
+            raise UsageError(f"provider={provider!r}, but the task names {task.provider!r}: give one of them")
+        if task.submitted_at is not None and task.submitted_at.utcoffset() is None:
+            raise UsageError("Task.submitted_at has no time zone: give an aware datetime")
+        name = self._name(provider or task.provider)
+        self.providers[name].check_id(task.id)
+        if name == task.provider and context is None:
+            return task
+        return attrs.evolve(task, provider=name, context=task.context if context is None else context)
+
+    def _name(self, provider: str | None) -> str:
+        if provider is None:
+            if self._sole is not None:
+                return self._sole
+            raise UnknownProvider(f"name the task's provider, {self._names()}: provider=... or Task(provider=...)")
+        if provider not in self.providers:
+            raise UnknownProvider(f"provider={provider!r}: this poller has {self._names()}")
+        return provider
+
+    def _names(self) -> str:
+        return " or ".join(self.providers)
+
+
+def _checked(provider: Any) -> Provider:
+    if isinstance(provider, Provider):
+        return provider
+    if isinstance(provider, type):
+        raise UsageError(f"Poller({provider.__name__}): give an instance, {provider.__name__}()")
+    raise UsageError(f"Poller: a {type(provider).__name__} is not a provider; give one, as in Poller(DashScope())")
+
+
+def many(tasks: Iterable[str | Task]) -> Iterable[str | Task]:
+    """`tasks`, if they are several."""
+    if isinstance(tasks, str | Task) or not isinstance(tasks, Iterable):
+        raise UsageError("tasks: give a list of ids or tasks; wait_for waits for one")
+    return tasks
+
+
+def seconds(name: str, value: float, *, least: float | None = None) -> float:
+    """`value` if it is a number of seconds above zero (or from `least`), and finite."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or (value <= 0 if least is None else value < least):
+        raise UsageError(
+            f"{name}={value!r}: give a finite number of seconds, {'above 0' if least is None else '0 or more'}"
+        )
+    return value
+
+
+def timeout_of(value: float | None) -> float | None:
+    """`value` if it can be a timeout: None, or seconds from zero."""
+    return None if value is None else seconds("timeout", value, least=0.0)
+
+
+def count(name: str, value: int, *, least: int) -> int:
+    """`value` if it is a whole number from `least`."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise UsageError(f"{name}={value!r}: give a whole number, {least} or more")
+    return value

@@ -1,0 +1,385 @@
+"""`Poller`: the one face of wanpoll. It checks arguments, finds tasks, and lets callers wait."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import warnings
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from wanpoll._arguments import Registry, count, many, seconds, timeout_of
+from wanpoll._clock import Clock
+from wanpoll._core import events as ev
+from wanpoll._core.account import Account
+from wanpoll._core.entries import Call, Entry
+from wanpoll._core.machine import Machine
+from wanpoll._core.model import Outcome, Statistics, Task, Update
+from wanpoll._core.readings import Answer, Missed, Reading, Refused, Rejected
+from wanpoll._driver import Driver
+from wanpoll._waiters import Group, Stream, Wait, Waiter, Waiters, Watcher, final_update
+from wanpoll.exceptions import (
+    NotSupported,
+    PollerClosed,
+    ProviderRefused,
+    TaskForgotten,
+    UsageError,
+    WaitTimeout,
+    WanpollError,
+    WrongLoop,
+)
+from wanpoll.observers import Observer, Relay
+from wanpoll.providers.base import Provider
+from wanpoll.transport import HttpTransport, Transport
+
+A_DAY = 86_400.0
+_BREATHE_EVERY = 500  # tasks tracked in bulk between two turns of the event loop
+
+
+class Poller:
+    """The waiting room: follows tasks at providers, inside the quota of each account, and lets callers wait.
+
+    Give one or more providers; several accounts of one provider need different `name=`s. `observer` is told what
+    happens (one, or a sequence of them). `unknown_grace` is the seconds for which "no such task" is not believed.
+    `poll_timeout` ends a question without an answer (seconds), `max_in_flight` bounds those under way for each
+    account, and `remember` outcomes are kept for each account, so that a task that ended is answered at once.
+
+    Use it as `async with Poller(...) as poller:`. Raises `UsageError` for a missing key or a bad argument.
+    """
+
+    def __init__(
+        self,
+        *providers: Provider,
+        observer: Observer | Iterable[Observer] | None = None,
+        unknown_grace: float = 30.0,
+        poll_timeout: float = 10.0,
+        max_in_flight: int = 100,
+        remember: int = 10_000,
+        transport: Transport | None = None,
+    ) -> None:
+        self._registry = Registry(providers, os.environ)
+        self._providers = self._registry.providers
+        self._machine = Machine(unknown_grace=seconds("unknown_grace", unknown_grace, least=0.0))
+        for name, provider in self._providers.items():
+            self._machine.add_account(
+                name,
+                quota=provider.quota,
+                interval=provider.interval,
+                max_in_flight=count("max_in_flight", max_in_flight, least=1),
+                poll_timeout=seconds("poll_timeout", poll_timeout),
+                remember=count("remember", remember, least=0),
+            )
+        self._relay = Relay(observer)
+        self._transport: Transport = HttpTransport() if transport is None else transport
+        self._waiters = Waiters()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pid = 0
+        self._closing: asyncio.Future[None] | None = None
+        self._broken: WanpollError | None = None
+
+    # -- its life ----------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        if self._loop is not None:
+            raise UsageError("this poller was opened before; make a new one for each async with")
+        self._loop = asyncio.get_running_loop()
+        self._pid = os.getpid()
+        self._clock = Clock(self._loop)
+        self._driver = Driver(
+            self._machine,
+            self._providers,
+            self._transport,
+            self._clock,
+            self._tell,
+            self._died,
+            observed=self._relay.watched,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop asking and wake everyone with `PollerClosed`. Remote tasks live on. Closing twice is harmless."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._closing = self._loop.create_future()
+            self._closing.set_result(None)
+        elif self._closing is None:
+            self._closing = asyncio.ensure_future(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        self._waiters.fail_all(PollerClosed(self._machine.open_tasks()))
+        try:
+            await self._driver.aclose()
+        finally:
+            await self._transport.aclose()
+            await self._relay.aclose()
+
+    def __del__(self) -> None:
+        if self._loop is not None and self._closing is None:
+            warnings.warn(f"{self!r} was not closed; use async with", ResourceWarning, source=self, stacklevel=2)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closing else "new" if self._loop is None else "open"
+        return f"<Poller of {', '.join(self._providers)}: {state}, {len(self._machine.open_tasks())} tasks followed>"
+
+    # -- waiting -----------------------------------------------------------------------------------------------
+
+    async def wait_for(
+        self,
+        task: str | Task,
+        *,
+        provider: str | None = None,
+        context: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+        expires_in: float = A_DAY,
+    ) -> Outcome:
+        """Wait until `task` ends, and return how. Failures are returned, too: see `Outcome.raise_for_status`.
+
+        `task` is an id or a `Task`; `provider` names where it runs (needed with several), `context` what that
+        provider needs beside the id. `timeout` seconds end this wait only. `expires_in` seconds after it was first
+        tracked, a task that has not ended counts as EXPIRED; a later wait can only give it more time.
+
+        Raises `WaitTimeout`, `ProviderRefused`, `PollerClosed`, `TaskForgotten` or another `UsageError`.
+        """
+        found = self._follow(self._registry.task(task, provider, context), expires_in)
+        if isinstance(found, Outcome):
+            return found
+        outcome: Outcome = await self._wait(found, timeout_of(timeout))
+        return outcome
+
+    async def wait_all(self, tasks: Iterable[str | Task], *, timeout: float | None = None) -> list[Outcome]:
+        """Wait until all `tasks` end. Outcomes come in the order given, duplicates included; failures are values.
+
+        Raises what `wait_for` raises. The tasks that have ended by then are answered at once when asked for again.
+        """
+        wanted = [self._registry.task(task) for task in many(tasks)]
+        group, found = Group(self._running_loop()), list[Entry | Outcome]()
+        timer = self._limit(group, found, timeout_of(timeout))
+        try:
+            await self._join(group, wanted, found)
+            group.all_in()
+            await group
+            return [each if isinstance(each, Outcome) else group.outcomes[each] for each in found]
+        finally:
+            self._leave(group, found, timer)
+
+    def as_completed(
+        self, tasks: Iterable[str | Task], *, timeout: float | None = None
+    ) -> AsyncGenerator[Outcome, None]:
+        """Iterate over the outcomes of `tasks`, each as it ends; a task that is given twice comes once.
+
+        Raises what `wait_for` raises, after the outcomes that came before.
+        """
+        wanted = {(each.provider, each.id): each for each in map(self._registry.task, many(tasks))}
+        self._running_loop()
+        return self._as_completed(list(wanted.values()), timeout_of(timeout))
+
+    def watch(
+        self, task: str | Task, *, provider: str | None = None, context: Mapping[str, Any] | None = None
+    ) -> AsyncGenerator[Update, None]:
+        """Iterate over the news of `task`: what is known now, then each change; the last update is its end.
+
+        Latest wins: a slow reader skips updates and slows nobody. Raises what `wait_for` raises.
+        """
+        watched = self._registry.task(task, provider, context)
+        self._running_loop()
+        return self._watch(watched)
+
+    # -- following ---------------------------------------------------------------------------------------------
+
+    async def track(
+        self,
+        task: str | Task,
+        *,
+        provider: str | None = None,
+        context: Mapping[str, Any] | None = None,
+        expires_in: float = A_DAY,
+    ) -> Task:
+        """Follow `task` without waiting; the `Task` with its provider filled in. Arguments are those of `wait_for`."""
+        followed = self._registry.task(task, provider, context)
+        self._follow(followed, expires_in)
+        return followed
+
+    def forget(self, task: str | Task, *, provider: str | None = None) -> bool:
+        """Stop following `task` and drop its outcome; whether it was known. Those who wait get `TaskForgotten`."""
+        self._running_loop()
+        forgotten = self._registry.task(task, provider)
+        found = self._machine.forget(str(forgotten.provider), forgotten.id, self._clock.now())
+        if isinstance(found, Entry):
+            self._waiters.failed(found, TaskForgotten(found.task))
+            self._driver.wake()
+        return found is not None
+
+    def nudge(self, task_id: str, provider: str | None = None) -> bool:
+        """Something (a webhook) says that the task changed: poll it next, inside the quota.
+
+        False when the task is not followed; nudges decide nothing, so any number of them is harmless.
+        """
+        self._running_loop()
+        nudged = self._registry.task(task_id, provider)
+        known = self._machine.nudge(str(nudged.provider), nudged.id, self._clock.now())
+        self._driver.wake()
+        return known
+
+    async def cancel(self, task: str | Task, *, provider: str | None = None) -> None:
+        """Cancel the *remote* task. Nothing else in wanpoll ever does. Its end is then seen as any other.
+
+        Raises `NotSupported` when the provider cannot do that (DashScope: for tasks that are not PENDING),
+        `TransportError` when it could not be reached in five attempts, and what `wait_for` raises.
+        """
+        self._running_loop()
+        canceled = self._registry.task(task, provider)
+        name = str(canceled.provider)
+        if not self._providers[name].can_cancel:
+            raise NotSupported(f"{name} cannot cancel tasks; forget(task) stops following it")
+        call = self._machine.cancel(name, canceled, self._clock.now())
+        self._driver.wake()
+        _check_canceled(canceled, await self._wait(call, None))
+
+    def statistics(self) -> Statistics:
+        """Counts, rates and lags at this moment, frozen."""
+        self._running_loop()
+        return self._machine.statistics(self._clock.now())
+
+    # -- how it waits ------------------------------------------------------------------------------------------
+
+    def _follow(self, task: Task, expires_in: float) -> Entry | Outcome:
+        self._running_loop()
+        age = None if task.submitted_at is None else self._clock.age(task.submitted_at)
+        expires_in = seconds("expires_in", expires_in)
+        found = self._machine.track(str(task.provider), task, self._clock.now(), expires_in=expires_in, age=age)
+        self._driver.wake()
+        return found
+
+    async def _wait(self, key: Entry | Call, timeout: float | None) -> Any:
+        wait = Wait(loop=self._loop)
+        timer = self._limit(wait, [key], timeout) if isinstance(key, Entry) else None
+        self._waiters.add(key, wait)
+        try:
+            return await wait
+        finally:
+            self._leave(wait, (key,), timer)
+
+    async def _join(self, waiter: Group | Stream, wanted: Iterable[Task], found: list[Entry | Outcome]) -> None:
+        """Follow all `wanted`, and let `waiter` wait for them. The event loop breathes in between."""
+        for joined, task in enumerate(wanted, start=1):
+            each = self._follow(task, A_DAY)
+            found.append(each)
+            if isinstance(each, Outcome) or self._waiters.add(each, waiter):
+                waiter.joined(each)
+            if joined % _BREATHE_EVERY == 0:
+                await asyncio.sleep(0)
+
+    async def _as_completed(self, wanted: list[Task], timeout: float | None) -> AsyncGenerator[Outcome, None]:
+        stream, found = Stream(self._running_loop()), list[Entry | Outcome]()
+        timer = self._limit(stream, found, timeout)
+        try:
+            await self._join(stream, wanted, found)
+            for _ in wanted:
+                yield await stream.take()
+        finally:
+            self._leave(stream, found, timer)
+
+    async def _watch(self, task: Task) -> AsyncGenerator[Update, None]:
+        found = self._follow(task, A_DAY)
+        if isinstance(found, Outcome):
+            yield final_update(found)
+            return
+        watcher = Watcher(self._running_loop())
+        watcher.put(found.update())
+        self._waiters.add(found, watcher)
+        try:
+            while True:
+                update = await watcher.take()
+                yield update
+                if update.status.is_final:
+                    return
+        finally:
+            self._leave(watcher, (found,), None)
+
+    def _limit(
+        self, waiter: Waiter, found: Sequence[Entry | Call | Outcome], timeout: float | None
+    ) -> asyncio.TimerHandle | None:
+        """Let `waiter` fail after `timeout` seconds, with what is open then of `found`."""
+        if timeout is None:
+            return None
+        return self._running_loop().call_later(timeout, _time_out, waiter, found, timeout)
+
+    def _leave(
+        self, waiter: Waiter, found: Iterable[Entry | Call | Outcome], timer: asyncio.TimerHandle | None
+    ) -> None:
+        """`waiter` is going. Its tasks stay followed."""
+        if timer is not None:
+            timer.cancel()
+        for key in found:
+            if not isinstance(key, Outcome):
+                self._waiters.discard(key, waiter)
+        if isinstance(waiter, Wait) and waiter.done() and not waiter.cancelled():
+            waiter.exception()  # an error that came with the caller's own cancellation is nobody's news
+
+    def _tell(self, whom: Entry | Call | Account, event: ev.Event) -> None:
+        """Pass on news from the core."""
+        if isinstance(event, ev.TaskEnded) and isinstance(whom, Entry):
+            self._waiters.ended(whom, event.outcome)
+        elif isinstance(event, ev.TaskChanged) and isinstance(whom, Entry):
+            self._waiters.changed(whom, event.update)
+        elif isinstance(event, ev.AccountRefused) and isinstance(whom, Account):
+            self._waiters.fail_all(event.error, whom)
+        elif isinstance(event, ev.TaskBroken) and isinstance(whom, Entry):
+            self._waiters.failed(whom, event.error)
+        elif isinstance(event, ev.CallEnded) and isinstance(whom, Call):
+            self._waiters.ended(whom, event.reading)
+        self._relay.put(event)
+
+    def _died(self, error: Exception) -> None:
+        """A bug in wanpoll. Whoever waits is told; nothing is answered from now on."""
+        message = f"wanpoll itself failed ({type(error).__name__}), please report it; a new Poller can wait again"
+        self._broken = WanpollError(message).with_traceback(error.__traceback__)
+        self._waiters.fail_all(self._broken)
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        """The poller's loop, if it is the one that runs here."""
+        if self._closing is not None:
+            raise PollerClosed
+        if self._loop is None:
+            raise UsageError("this poller is not open; use it as: async with Poller(...) as poller")
+        if self._broken is not None:
+            raise WanpollError(*self._broken.args)
+        if self._pid != os.getpid():
+            raise WrongLoop("this poller was opened before a fork; make one in each process")
+        if _current_loop() is not self._loop:
+            raise WrongLoop("this poller belongs to another event loop; call it there, or make one poller per loop")
+        return self._loop
+
+
+def _current_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _time_out(waiter: Waiter, found: Sequence[Entry | Call | Outcome], timeout: float) -> None:
+    still_open = [key for key in found if isinstance(key, Entry) and key.alive]
+    update = still_open[0].update() if len(found) == 1 and still_open else None
+    waiter.failed(WaitTimeout(timeout, [key.task for key in still_open], update))
+
+
+def _check_canceled(task: Task, reading: Reading) -> None:
+    """Return if the cancellation was accepted, else raise why not."""
+    if isinstance(reading, Answer):
+        return
+    if isinstance(reading, Rejected):
+        raise NotSupported(f"{task.provider} does not cancel task {task.id} now: {reading.failure}")
+    if isinstance(reading, Refused):
+        raise ProviderRefused(str(task.provider), reading.code, reading.message)
+    raise reading.problem if isinstance(reading, Missed) else reading.error
+
+
+Poller.__module__ = "wanpoll"

@@ -1,0 +1,193 @@
+"""The only file that speaks HTTP to providers. It moves bytes: every outcome is a value, a `Reply` or a `Missed`.
+
+No exception of aiohttp leaves this file, not even chained: the repr of one holds the key, the text of another the
+whole signed URL.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Awaitable, Callable
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol
+
+import aiohttp
+from yarl import URL
+
+from wanpoll._core.readings import Missed
+from wanpoll.exceptions import TransportError, UsageError
+from wanpoll.providers.base import Provider, Reply, Request
+
+KEEP_ALIVE = 75.0
+"""Seconds. aiohttp's own 15 s are the very interval that providers advise: every poll would reconnect."""
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds to connect. The whole question is bounded by the core, which ends it after its own time."""
+
+_RESETS_RETRIED = (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)
+_INFLATE = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
+
+
+class Transport(Protocol):
+    """What carries questions. `HttpTransport` is the real one; tests script their own."""
+
+    async def send(self, provider: Provider, request: Request) -> Reply | Missed:
+        """Ask, and return the answer or why there is none. Never raises, except when canceled."""
+
+    async def aclose(self) -> None:
+        """Let go of all connections."""
+
+
+class HttpTransport:
+    """Questions over aiohttp: one pool of connections, one session for each account.
+
+    `proxy` is the URL of an HTTP proxy; the environment's proxy variables are not read (`trust_env` makes each
+    request three times dearer). `ssl` is an `ssl.SSLContext` for private certificates.
+    """
+
+    def __init__(self, *, proxy: str | None = None, ssl: Any = True) -> None:
+        self._proxy = proxy
+        self._ssl = ssl
+        self._connector: aiohttp.TCPConnector | None = None
+        self._sessions: dict[str, aiohttp.ClientSession] = {}
+
+    async def send(self, provider: Provider, request: Request) -> Reply | Missed:
+        """Ask `provider`. Raises `UsageError` when the request would carry the key to another host."""
+        if not request.url.startswith(f"{provider.base_url}/"):
+            raise UsageError(f"{provider.name}: a request left base_url; its key stays home")
+        try:
+            return await self._exchange(provider, request)
+        except _Failed as failed:
+            problem = TransportError(provider.name, failed.kind, detail=failed.detail)
+            return Missed(problem, at_once=failed.unread)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        sessions, self._sessions = self._sessions, {}
+        for session in sessions.values():
+            await session.close()
+        if self._connector is not None:
+            await self._connector.close()
+            self._connector = None
+
+    async def _exchange(self, provider: Provider, request: Request) -> Reply:
+        session = self._sessions.get(provider.name) or self._open(provider)
+        failed: _Failed
+        try:
+            # Encoded already: yarl would turn the %2F of a signature into a slash.
+            async with session.request(
+                request.method,
+                URL(request.url, encoded=True),
+                headers=request.headers or None,
+                data=request.body,
+                allow_redirects=False,
+                proxy=self._proxy,
+            ) as response:
+                body = await _read(response, provider.max_body)
+                return Reply(response.status, body, time.time(), _retry_after(response))
+        except _Failed as error:
+            failed = error
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            failed = _failure(error)
+        raise failed from None
+
+    def _open(self, provider: Provider) -> aiohttp.ClientSession:
+        if self._connector is None:
+            # No limit: how many questions are under way is the core's decision.
+            self._connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE, ssl=self._ssl)
+        session = self._sessions[provider.name] = aiohttp.ClientSession(
+            connector=self._connector,
+            connector_owner=False,
+            headers={"Accept-Encoding": "identity", **provider.headers()},
+            # A timer for each request costs a tenth of it: the core ends overdue questions by one sweep.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            requote_redirect_url=False,
+            middlewares=(_no_silent_retry,),
+        )
+        return session
+
+
+class _Failed(Exception):
+    """Why there is no reply. `unread` when the server cannot have read the question to its end."""
+
+    def __init__(self, kind: str, detail: str = "", *, unread: bool = False) -> None:
+        super().__init__(kind)
+        self.kind = kind
+        self.detail = detail
+        self.unread = unread
+
+
+async def _no_silent_retry(
+    request: aiohttp.ClientRequest, handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
+) -> aiohttp.ClientResponse:
+    """Keep aiohttp from repeating a GET by itself: the second request would be outside the quota."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except _RESETS_RETRIED:
+        pass
+    raise _Failed("disconnected", "the connection ended before an answer", unread=True)
+
+
+async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
+    """The body, inflated: at most `most` bytes of it, on the wire and after."""
+    content = response.content
+    chunks: list[bytes] = []
+    size = 0
+    while not content.at_eof():
+        chunk = await content.readany()
+        size += len(chunk)
+        if size > most:
+            response.close()
+            raise _Failed("too large", f"more than {most} bytes")
+        chunks.append(chunk)
+    body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    encoding = response.headers.get("Content-Encoding")
+    return body if not encoding or not body else _inflate(body, encoding.strip().lower(), most)
+
+
+def _inflate(body: bytes, encoding: str, most: int) -> bytes:
+    """Asked for plain bytes, some gateways send packed ones; half a megabyte of them may hold a gigabyte."""
+    if encoding == "identity":
+        return body
+    if encoding not in _INFLATE:
+        raise _Failed("encoding", "an encoding that was not asked for")
+    inflater = zlib.decompressobj(_INFLATE[encoding])
+    try:
+        plain = inflater.decompress(body, most)
+    except zlib.error:
+        raise _Failed("encoding", "broken compression") from None
+    if inflater.unconsumed_tail:
+        raise _Failed("too large", f"more than {most} bytes")
+    return plain
+
+
+def _failure(error: BaseException) -> _Failed:
+    """A kind and a harmless text for an exception that must not be shown itself."""
+    if isinstance(error, aiohttp.ClientSSLError | aiohttp.ServerFingerprintMismatch):
+        return _Failed("tls", "the server's certificate or handshake was not accepted")
+    if isinstance(error, TimeoutError):
+        return _Failed("timeout", "connecting took too long")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return _Failed("connect", "no connection: " + (error.os_error.strerror or "name or route not found"))
+    if isinstance(error, aiohttp.ClientPayloadError | OSError):
+        return _Failed("disconnected", "the connection ended within the answer")
+    return _Failed("protocol", f"not HTTP as it should be ({type(error).__name__})")
+
+
+def _retry_after(response: aiohttp.ClientResponse) -> float | None:
+    """Seconds from a `Retry-After` header: a number, or an HTTP date."""
+    if response.status < 400 or (text := response.headers.get("Retry-After")) is None:
+        return None
+    if text.strip().isdecimal():
+        return float(text[:9])
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - time.time())
