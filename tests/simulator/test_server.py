@@ -3,6 +3,7 @@ import math
 import time
 
 import aiohttp
+import attrs
 import pytest
 
 from wanpoll._core.model import Rate
@@ -86,17 +87,28 @@ async def test_a_report_without_lags():
 
 
 async def test_loop_requests():
-    """One loop per task asks every interval until the end, and once at least."""
+    """One loop per task asks at every interval until the end, and once at least."""
     async with Simulator(speed=100_000) as simulator:
-        for duration in (1, 15, 16, 150):
+        for duration in (0, 1, 15, 16, 150):
             simulator.submit(duration=duration)
         await asyncio.sleep(0.01)
         report = simulator.report()
 
-    assert report.durations == pytest.approx((1, 15, 16, 150))
-    assert report.loop_requests(15) == pytest.approx(1 + 1 + 2 + 10, abs=1)
+    assert report.durations == pytest.approx((0, 1, 15, 16, 150))
+    assert report.loop_requests(15) == 1 + 1 + 1 + 2 + 10
+    assert attrs.evolve(report, durations=(15.000000001,)).loop_requests(15) == 1
     with pytest.raises(UsageError, match="interval"):
         report.loop_requests(0)
+
+
+async def test_a_task_that_runs_has_lasted_until_now():
+    """The duration of a task that has not ended is its age."""
+    async with Simulator(speed=1_000) as simulator:
+        simulator.submit(duration=1e6)
+        await asyncio.sleep(0.005)
+        report = simulator.report()
+
+    assert 5 <= report.durations[0] <= report.seconds
 
 
 async def test_speed():
@@ -170,6 +182,19 @@ async def test_closing_is_prompt(kind):
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
+async def test_closing_does_not_wait_for_bodies():
+    """A submission whose body never comes does not hold up the end."""
+    async with Simulator() as simulator:
+        _, writer = await asyncio.open_connection("127.0.0.1", int(simulator.url.rpartition(":")[2]))
+        writer.write(b"POST /api/v1/services/a HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n")
+        await asyncio.sleep(0.02)
+        started = time.perf_counter()
+    took = time.perf_counter() - started
+    writer.close()
+
+    assert took < 0.5
+
+
 async def drained(session):
     async with session.get("tasks/x") as response:
         async for _ in response.content.iter_any():
@@ -235,6 +260,12 @@ async def test_before_and_after():
         await simulator.__aenter__()
     with pytest.raises(UsageError, match="was not submitted"):
         simulator.task("nobody")
+
+
+async def test_localhost_is_an_address():
+    """The name localhost means the address that everybody has."""
+    async with Simulator(host="localhost") as simulator:
+        assert simulator.url.startswith("http://127.0.0.1:")
 
 
 async def test_repr():

@@ -215,10 +215,11 @@ class Simulator:
 
 def _loopback(host: str) -> str:
     """Strangers must not reach a server that hands out faults."""
+    if host == "localhost":
+        return "127.0.0.1"
     try:
-        safe = host == "localhost" or ipaddress.ip_address(host).is_loopback
+        if ipaddress.ip_address(host).is_loopback:
+            return host
     except ValueError:
-        safe = False
-    if not safe:
-        raise UsageError(f"host={host!r}: give a loopback address, 127.0.0.1 or ::1")
-    return host
+        pass
+    raise UsageError(f"host={host!r}: give a loopback address, 127.0.0.1 or ::1")
