@@ -42,7 +42,7 @@ class Account:
         self.in_flight: dict[Ticket, None] = {}  # oldest first
         self.requests = 0
         self.refused: ProviderRefused | None = None
-        self.refused_at = float("-inf")
+        self.era = 0  # counts refusals: an answer to a question of an older era is old news
         self.spent_since: float | None = None
         self.words: set[str] = set()  # status words that were not understood
         self.slot: tuple[float, int, Any] | None = None  # in the machine's agenda
@@ -109,10 +109,10 @@ class Account:
         """The questions that should have been answered by now."""
         return list(itertools.takewhile(lambda ticket: ticket.deadline <= now + RESOLUTION, self.in_flight))
 
-    def refuse(self, error: ProviderRefused, now: float) -> None:
+    def refuse(self, error: ProviderRefused) -> None:
         """Stop asking, until somebody tries again."""
         self.refused = error
-        self.refused_at = now
+        self.era += 1
         while self.urgent:
             job = self.urgent.popleft()
             if job.queue is self.urgent:

@@ -84,12 +84,13 @@ Job: TypeAlias = Entry | Call
 class Ticket:
     """The right to ask one question, and its receipt: of `job`, and for a poll of `entries`."""
 
-    __slots__ = ("account", "deadline", "jobs", "place", "taken_at")
+    __slots__ = ("account", "deadline", "era", "jobs", "place", "taken_at")
 
     def __init__(self, account: Account, jobs: tuple[Job, ...], place: int, now: float) -> None:
         self.account = account
         self.jobs = jobs
         self.place = place
+        self.era = account.era
         self.taken_at = now
         self.deadline = now + account.poll_timeout
 

@@ -58,7 +58,7 @@ class Judge:
             if reading.spent is not None and self._believed_spent(account, now):
                 reading = Refused(reading.spent.code, reading.spent.message)
         if isinstance(reading, Refused):
-            self._refused(ticket, reading, now)
+            self._refused(ticket, reading)
         return reading
 
     def _missed(self, ticket: Ticket, reading: Missed, now: float) -> None:
@@ -76,13 +76,13 @@ class Judge:
         account.spent_since = None
         return True
 
-    def _refused(self, ticket: Ticket, reading: Refused, now: float) -> None:
+    def _refused(self, ticket: Ticket, reading: Refused) -> None:
         account = ticket.account
         self.ledger.problems["refused"] += 1
-        if ticket.taken_at < account.refused_at:
+        if ticket.era != account.era:
             return  # asked before the refusal that is known already
         error = ProviderRefused(account.name, reading.code, reading.message)
-        account.refuse(error, now)
+        account.refuse(error)
         self.ledger.say(account, ev.AccountRefused(account.name, error))
 
     def _call_answered(self, call: Call, reading: Reading, now: float) -> None:

@@ -169,9 +169,9 @@ class Machine:
             self._agenda.set(account, at)
 
     def _deadline(self, entry: Entry, now: float) -> None:
-        """The entry's time is over: one last poll, if its turn comes soon enough."""
+        """The entry's time is over: one last poll, if the account may ask and its turn comes soon enough."""
         patience = _LAST_POLL_PATIENCE * entry.account.cadence.interval
-        if now + RESOLUTION >= entry.expires_at + patience:
+        if entry.account.refused is not None or now + RESOLUTION >= entry.expires_at + patience:
             self._judge.expire(entry, now)
             return
         entry.urgent = True
