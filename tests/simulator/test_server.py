@@ -125,6 +125,7 @@ async def test_time_stands_still_after_closing():
     """A closed simulator still tells what it saw, at the moment of its closing."""
     async with Simulator(speed=1_000) as simulator:
         simulator.submit(3)
+        await asyncio.sleep(0.005)
     before = simulator.report()
     await asyncio.sleep(0.005)
 
@@ -224,6 +225,8 @@ async def test_many_clients_at_once():
         ({"host": "0.0.0.0"}, "loopback"),
         ({"host": "example.com"}, "loopback"),
         ({"port": "80"}, "port"),
+        ({"quota": 20}, "Rate"),
+        ({"durations": 180}, "durations=180"),
     ],
 )
 def test_bad_arguments(options, message):

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from wanpoll.simulator import FAULTS, Simulator
+from wanpoll.simulator.dashscope import DashScopeDialect
 from wanpoll.simulator.wire import bomb
 
 from .helpers import client
@@ -181,6 +182,38 @@ async def test_endless():
 
         assert (status, body.strip()) == (200, b"")
         assert not simulator._wire._playing
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+async def test_clients_that_go_are_no_errors(kind, caplog):
+    """Whatever a client leaves behind in a hurry, the server logs no error about it."""
+    async with Simulator(slow=0.01) as simulator:
+        simulator.inject(kind, seconds=1e6)
+        for _ in range(5):
+            _, writer = await asyncio.open_connection("127.0.0.1", int(simulator.url.rpartition(":")[2]))
+            writer.write(b"GET /api/v1/tasks/x HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer k\r\n\r\n")
+            await asyncio.sleep(0.003)
+            writer.transport.abort()
+        await asyncio.sleep(0.01)
+
+    assert caplog.records == []
+
+
+async def test_a_client_that_goes_just_before_the_answer_is_no_error(caplog, monkeypatch):
+    """The connection may close after the answer was made and before it is written."""
+    query = DashScopeDialect.query
+
+    def query_and_close(self, task_id, now):
+        for connection in simulator._runner.server.connections:
+            connection.transport.close()
+        return query(self, task_id, now)
+
+    monkeypatch.setattr(DashScopeDialect, "query", query_and_close)
+    async with Simulator() as simulator:
+        with pytest.raises(aiohttp.ClientError):
+            await struck(simulator, "drip", status_and_body)
+
+    assert caplog.records == []
 
 
 async def test_submissions_are_spared():

@@ -1,4 +1,7 @@
-"""The provider's clock: the event loop's time, sped up."""
+"""The provider's clock: the event loop's time, sped up.
+
+The loop's and not the system's, so that a loop with virtual time carries the provider along.
+"""
 
 from __future__ import annotations
 

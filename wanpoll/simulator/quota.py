@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import deque
 
 from wanpoll._core.model import Rate
+from wanpoll.exceptions import UsageError
 
 
 class Window:
@@ -67,6 +68,8 @@ class QuotaKeeper:
     """The quota of every key. Query, list and cancel share a key's bucket; submissions are not counted."""
 
     def __init__(self, quota: Rate) -> None:
+        if not isinstance(quota, Rate):
+            raise UsageError(f"quota={quota!r}: give a Rate, as in Rate(20, per=1.0)")
         self.quota = quota
         self._buckets: dict[str, Bucket] = {}
 

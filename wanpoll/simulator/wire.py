@@ -74,7 +74,11 @@ class FaultyWire:
         if kind is FaultKind.SERVER_ERROR:
             return respond(exchange.refuse(next(self._errors)))
         with self._staying():
-            return await self._long[kind](exchange)
+            try:
+                return await self._long[kind](exchange)
+            except ConnectionError:
+                # The client went in the midst of it, which is no error of the server to be logged.
+                await _until_gone()
 
     async def aclose(self) -> None:
         """End what still plays: hanging requests would hold up the server's end."""

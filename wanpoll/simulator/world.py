@@ -32,6 +32,11 @@ VERDICTS = (SUCCEEDED, FAILED, CANCELED, UNKNOWN, SUSPENDED)
 """What a task can come to: an end, being forgotten (UNKNOWN), or a word that is no end (SUSPENDED)."""
 
 
+def _drawable(_: object, attribute: attrs.Attribute[Distribution], value: Distribution) -> None:
+    if not callable(getattr(value, "draw", None)):
+        raise UsageError(f"{attribute.name}={value!r}: give a distribution, as in Constant(180)")
+
+
 @frozen
 class Behaviour:
     """What the provider does with its tasks.
@@ -42,8 +47,8 @@ class Behaviour:
     documentation. `codes` are the failure codes to draw from.
     """
 
-    queue: Distribution
-    durations: Distribution
+    queue: Distribution = field(validator=_drawable)
+    durations: Distribution = field(validator=_drawable)
     failed: float = field(default=0.0, validator=between(0, 1))
     partial: float = field(default=0.0, validator=between(0, 1))
     lifetime: float = field(default=86_400.0, validator=positive)
