@@ -255,7 +255,9 @@ async def test_without_a_key(method):
         assert simulator.report().peak == 0
 
 
-@pytest.mark.parametrize("path", ["/", "/api/v2/tasks", "/api/v1/tasks/a/b", "/api/v1/tasks/a/cancel"])
+@pytest.mark.parametrize(
+    "path", ["/", "/api/v2/tasks", "/api/v1tasks", "/x/api/v1/tasks", "/api/v1/tasks/a/b", "/api/v1/tasks/a/cancel"]
+)
 async def test_routes_that_do_not_exist(path):
     """Anything else is a 404 in DashScope's form, and counts as no request."""
     async with Simulator() as simulator, client(simulator) as session:

@@ -55,8 +55,8 @@ class DashScopeDialect:
 
     def read(self, method: str, path: str) -> Asked | None:
         """What is asked, None where DashScope has no such route."""
-        parts = path.removeprefix(PREFIX).strip("/").split("/") if path.startswith(PREFIX) else []
-        match method, parts:
+        prefix, root, rest = path.partition(f"{PREFIX}/")
+        match method, rest.rstrip("/").split("/") if root and not prefix else []:
             case "GET", ["tasks"]:
                 return Asked(Route.LIST)
             case "GET", ["tasks", task_id]:
