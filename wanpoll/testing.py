@@ -139,7 +139,7 @@ def cancel_everywhere(make: Callable[[], Coroutine[Any, Any, Any]], check: Calla
 
 def _run_canceled(work: Coroutine[Any, Any, Any], at: int, *, late: bool) -> tuple[bool, bool]:
     """Whether `work` ended before its suspension number `at`, and whether it swallowed the cancellation there."""
-    canceled = []
+    canceled: list[object] = []
 
     async def run() -> None:
         task: asyncio.Task[Any] | None = asyncio.current_task()
