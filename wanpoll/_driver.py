@@ -71,6 +71,7 @@ class Driver:
         for question in questions:
             question.cancel()
         await asyncio.gather(*questions, return_exceptions=True)
+        self._questions.clear()  # those that were canceled before their first step have not left by themselves
 
     def _turn(self) -> None:
         self._soon = None
@@ -87,7 +88,7 @@ class Driver:
         for ticket in self._machine.take_due(self._clock.now()):
             self._questions[ticket] = self._loop.create_task(self._question(ticket))
         for ticket in self._machine.take_overdue():
-            self._questions.pop(ticket).cancel()
+            self._questions[ticket].cancel()
         for whom, event in self._machine.take_events():
             self._tell(whom, event)
         self._arm(self._machine.next_at())
@@ -108,9 +109,11 @@ class Driver:
         self._turn()
 
     async def _question(self, ticket: Ticket) -> None:
-        reading = await self._ask(ticket)
+        try:
+            reading = await self._ask(ticket)
+        finally:
+            self._questions.pop(ticket, None)
         now = self._clock.now()
-        del self._questions[ticket]
         try:
             self._machine.observe(ticket, reading, now)
         except Exception as error:

@@ -58,6 +58,10 @@ class Poller:
         remember: int = 10_000,
         transport: Transport | None = None,
     ) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None  # first, for __del__ when an argument is bad
+        self._closing: asyncio.Future[None] | None = None
+        self._broken: WanpollError | None = None
+        self._pid = 0
         self._registry = Registry(providers, os.environ)
         self._providers = self._registry.providers
         self._machine = Machine(unknown_grace=seconds("unknown_grace", unknown_grace, least=0.0))
@@ -73,10 +77,6 @@ class Poller:
         self._relay = Relay(observer)
         self._transport: Transport = HttpTransport() if transport is None else transport
         self._waiters = Waiters()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._pid = 0
-        self._closing: asyncio.Future[None] | None = None
-        self._broken: WanpollError | None = None
 
     # -- its life ----------------------------------------------------------------------------------------------
 

@@ -51,7 +51,7 @@ class HttpTransport:
         self._proxy = proxy
         self._ssl = ssl
         self._connector: aiohttp.TCPConnector | None = None
-        self._sessions: dict[str, aiohttp.ClientSession] = {}
+        self._sessions: dict[tuple[str, str | None, str | None], aiohttp.ClientSession] = {}
 
     async def send(self, provider: Provider, request: Request) -> Reply | Missed:
         """Ask `provider`. Raises `UsageError` when the request would carry the key to another host."""
@@ -73,7 +73,7 @@ class HttpTransport:
             self._connector = None
 
     async def _exchange(self, provider: Provider, request: Request) -> Reply:
-        session = self._sessions.get(provider.name) or self._open(provider)
+        session = self._sessions.get(_account(provider)) or self._open(provider)
         failed: _Failed
         try:
             # Encoded already: yarl would turn the %2F of a signature into a slash.
@@ -97,7 +97,7 @@ class HttpTransport:
         if self._connector is None:
             # No limit: how many questions are under way is the core's decision.
             self._connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE, ssl=self._ssl)
-        session = self._sessions[provider.name] = aiohttp.ClientSession(
+        session = self._sessions[_account(provider)] = aiohttp.ClientSession(
             connector=self._connector,
             connector_owner=False,
             headers={"Accept-Encoding": "identity", **provider.headers()},
@@ -109,6 +109,11 @@ class HttpTransport:
             middlewares=(_no_silent_retry,),
         )
         return session
+
+
+def _account(provider: Provider) -> tuple[str, str | None, str | None]:
+    """Who asks. The name alone is not enough: pollers may share a transport, and each has its own keys."""
+    return provider.name, provider.base_url, provider.api_key
 
 
 class _Failed(Exception):
@@ -162,8 +167,10 @@ def _inflate(body: bytes, encoding: str, most: int) -> bytes:
         plain = inflater.decompress(body, most)
     except zlib.error:
         raise _Failed("encoding", "broken compression") from None
-    if inflater.unconsumed_tail:
+    if len(plain) >= most and not inflater.eof:
         raise _Failed("too large", f"more than {most} bytes")
+    if not inflater.eof:
+        raise _Failed("encoding", "compression that breaks off")
     return plain
 
 
@@ -188,6 +195,6 @@ def _retry_after(response: aiohttp.ClientResponse) -> float | None:
         return float(text[:9])
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - time.time())

@@ -14,7 +14,7 @@ from wanpoll.exceptions import TransportError, UsageError
 FINAL = (Status.SUCCEEDED, Status.FAILED, Status.CANCELED)
 
 
-# -- 1. a task ends once, by the provider's word or by expiry -----------------------------------------------------------
+# -- 1. a task ends once, by the provider's word or by expiry --------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", FINAL)
@@ -124,7 +124,7 @@ def test_a_late_answer_does_not_settle_a_task_that_was_tracked_anew() -> None:
     assert bench.ended().ok
 
 
-# -- 2. a failed question is not a failed task --------------------------------------------------------------------------
+# -- 2. a failed question is not a failed task -----------------------------------------------------------------------
 
 
 def test_missed_polls_never_end_a_task() -> None:
@@ -213,7 +213,7 @@ def test_a_stall_of_our_own_is_not_the_servers_timeout() -> None:
     assert bench.ended().ok
 
 
-# -- 3. a refusal concerns the account ----------------------------------------------------------------------------------
+# -- 3. a refusal concerns the account -------------------------------------------------------------------------------
 
 
 def refused_bench(tasks: int = 3) -> Bench:
@@ -289,7 +289,7 @@ def test_maybe_spent_is_believed_after_a_while_of_nothing_else() -> None:
     assert 300 <= bench.now < 600
 
 
-# -- 4. "no such task" needs a streak -----------------------------------------------------------------------------------
+# -- 4. "no such task" needs a streak --------------------------------------------------------------------------------
 
 
 def test_no_such_task_needs_three_in_a_row_and_thirty_seconds() -> None:
@@ -337,7 +337,7 @@ def test_a_rejected_question_counts_as_no_such_task_and_tells_why() -> None:
     assert bench.ended().failure == Failure("InvalidParameter", "task_id")
 
 
-# -- 5. an unknown word is not an end -----------------------------------------------------------------------------------
+# -- 5. an unknown word is not an end --------------------------------------------------------------------------------
 
 
 def test_an_unknown_word_is_said_once_and_waited_through() -> None:
@@ -354,7 +354,7 @@ def test_an_unknown_word_is_said_once_and_waited_through() -> None:
     assert bench.ended().ok
 
 
-# -- 6. the quota is the account's --------------------------------------------------------------------------------------
+# -- 6. the quota is the account's -----------------------------------------------------------------------------------
 
 
 def test_the_quota_holds_for_any_number_of_tasks() -> None:
@@ -423,7 +423,7 @@ def test_no_more_questions_are_under_way_than_allowed() -> None:
     assert len(bench.take()) == 1
 
 
-# -- 8. one task, one poll at a time ------------------------------------------------------------------------------------
+# -- 8. one task, one poll at a time ---------------------------------------------------------------------------------
 
 
 def test_a_task_under_way_is_not_asked_again() -> None:
@@ -437,7 +437,7 @@ def test_a_task_under_way_is_not_asked_again() -> None:
     assert bench.next_ticket(within=9.0) is None
 
 
-# -- nudges -------------------------------------------------------------------------------------------------------------
+# -- nudges ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_nudged_task_is_asked_next() -> None:
@@ -480,7 +480,7 @@ def test_a_nudge_during_the_question_is_not_lost() -> None:
     assert bench.next_ticket(within=2.0) is not None
 
 
-# -- calls --------------------------------------------------------------------------------------------------------------
+# -- calls -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_call_goes_first_and_inside_the_quota() -> None:
@@ -513,7 +513,7 @@ def test_a_call_that_keeps_failing_is_given_up() -> None:
     assert bench.next_ticket() is None
 
 
-# -- broken providers ---------------------------------------------------------------------------------------------------
+# -- broken providers ------------------------------------------------------------------------------------------------
 
 
 def test_a_provider_that_raises_parks_its_task_and_no_other() -> None:
@@ -539,7 +539,7 @@ def test_a_parked_task_expires() -> None:
     assert bench.ended().status is Status.EXPIRED
 
 
-# -- bookkeeping --------------------------------------------------------------------------------------------------------
+# -- bookkeeping -----------------------------------------------------------------------------------------------------
 
 
 def test_forgotten_tasks_leave_nothing_behind() -> None:

@@ -74,7 +74,8 @@ class Relay:
 
 
 def _listed(observers: Observer | Iterable[Observer] | None) -> tuple[Observer, ...]:
-    listed = () if observers is None else (observers,) if callable(observers) else tuple(observers)
+    several = observers if isinstance(observers, Iterable) else () if observers is None else (observers,)
+    listed = tuple(several)
     for each in listed:
         if not callable(each):
             raise UsageError(f"observer: a {type(each).__name__} cannot be called with an event")
