@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, Self, TypeVar
 from urllib.parse import SplitResult, quote, urlsplit
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from wanpoll._core.model import NOTHING, Failure, Rate, Task
-from wanpoll._core.readings import Answer, Missed, Reading, Refused, Rejected
+from wanpoll._core.readings import Answer, Missed, NoSuchTask, Observation, Reading, Refused, Rejected
 from wanpoll._core.redact import Secret, redact
 from wanpoll.exceptions import DecodeError, InvalidTaskId, NotSupported, TransportError, UsageError
 from wanpoll.providers.rules import ErrorRule, Verdict, classify
@@ -155,24 +155,24 @@ class Provider(abc.ABC):
             detail = "not followed; check base_url"
             return Missed(TransportError(self.name, "redirect", reply.status, detail))
         try:
-            return self.decode(tasks, reply)
+            return self._cleaned(self.decode(tasks, reply))
         except DecodeError as error:
             # kept as a value: without its traceback, whose frames hold the body
-            return Missed(DecodeError(error.provider, error.path, error.excerpt))
+            return Missed(DecodeError(error.provider, error.path, self._clean(error.excerpt)))
 
     def read_error(self, reply: Reply, code: str | None = None, message: str | None = None) -> Reading:
         """What an error answer means, by the table `ERRORS`; code and message are read from the body if not given."""
         if code is None:
             said = self._error_body(reply)
             code, message = said.code or "", said.message or ""
-        detail = redact(f"{code}: {message}" if code else message or "", self.api_key or "")[:_MOST_DETAIL]
-        message = redact(message or "", self.api_key or "")[:_MOST_DETAIL]
         verdict = classify(self.ERRORS, reply.status, code)
+        shown, message = self._clean(code)[:_MOST_DETAIL], self._clean(message or "")[:_MOST_DETAIL]
+        failure = Failure(shown or f"HTTP {reply.status}", message)
         if verdict is Verdict.REFUSED:
-            return Refused(code or f"HTTP {reply.status}", message)
+            return Refused(failure.code, failure.message)
         if verdict is Verdict.REJECTED:
-            return Rejected(Failure(code or f"HTTP {reply.status}", message))
-        return self._missed(verdict, reply, Failure(code or f"HTTP {reply.status}", message), detail)
+            return Rejected(failure)
+        return self._missed(verdict, reply, failure, str(failure) if shown else message)
 
     def _missed(self, verdict: Verdict, reply: Reply, failure: Failure, detail: str) -> Missed:
         slow = verdict is not Verdict.RETRY
@@ -183,6 +183,29 @@ class Provider(abc.ABC):
             retry_after=reply.retry_after,
             spent=failure if verdict is Verdict.MAYBE_SPENT else None,
         )
+
+    def _clean(self, text: str) -> str:
+        """`text` of the provider, fit for people: some echo the key."""
+        return redact(text, self.api_key or "")
+
+    def _cleaned(self, reading: Reading) -> Reading:
+        if not isinstance(reading, Answer):
+            return reading
+        return Answer(tuple(map(self._cleaned_part, reading.observations)))
+
+    def _cleaned_part(self, part: Observation | NoSuchTask) -> Observation | NoSuchTask:
+        failure = part.failure and self._cleaned_failure(part.failure)
+        if isinstance(part, NoSuchTask):
+            return evolve(part, failure=failure)
+        if failure is None and part.status is not None and not part.media:
+            return part  # the common case: not yet
+        media = tuple(
+            evolve(each, failure=self._cleaned_failure(each.failure)) if each.failure else each for each in part.media
+        )
+        return evolve(part, failure=failure, media=media, word=self._clean(part.word))
+
+    def _cleaned_failure(self, failure: Failure) -> Failure:
+        return Failure(self._clean(failure.code), self._clean(failure.message))
 
     def _error_body(self, reply: Reply) -> ErrorBody:
         try:

@@ -15,7 +15,6 @@ from attrs import frozen
 
 from wanpoll._core.model import NOTHING, Failure, Rate, Status, Task
 from wanpoll._core.readings import Answer, Missed, NoSuchTask, Observation, Reading
-from wanpoll._core.redact import redact
 from wanpoll.exceptions import DecodeError
 from wanpoll.providers.base import Provider, Reply, Request, quoted
 from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict, read_media
@@ -81,8 +80,10 @@ class _Metrics:
     FAILED: int = 0
 
     def progress(self) -> float | None:
-        done = self.SUCCEEDED + self.FAILED
-        return min(1.0, done / self.TOTAL) if self.TOTAL > 0 and done >= 0 else None
+        done = min(
+            self.SUCCEEDED + self.FAILED, self.TOTAL
+        )  # before dividing: a float holds less than a stranger's int
+        return done / self.TOTAL if self.TOTAL > 0 and done >= 0 else None
 
 
 @frozen
@@ -174,6 +175,7 @@ class DashScope(Provider):
 def _failure(status: Status, end: _End, document: Mapping[str, Any]) -> Failure | None:
     """The reason stands in `output`, for some image models at top level beside it."""
     for code, message in ((end.code, end.message), (document.get("code"), document.get("message"))):
-        if isinstance(code, str) and code:
-            return Failure(code, redact(message) if isinstance(message, str) else "")
+        code, message = (each if isinstance(each, str) else "" for each in (code, message))
+        if code or message:
+            return Failure(code or status.value, message)
     return Failure("FAILED", "the provider gave no reason") if status is Status.FAILED else None

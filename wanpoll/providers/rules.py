@@ -67,21 +67,33 @@ class MediaPath:
 
     def read(self, document: Any, first_seen: float) -> Iterator[Media]:
         """The media at this path of `document`, in order; what has another shape is passed over."""
+        return (media for _, media in self.places(document, first_seen))
+
+    def places(self, document: Any, first_seen: float) -> Iterator[tuple[int, Media]]:
+        """What `read` gives, each with a mark of the object that it stands in."""
         *way, (last, _) = self._steps
         for parent in _walk(document, way):
             url = parent.get(last)
             if is_link(url):
-                yield Media(url, self.kind, expires_at=link_expiry(url, first_seen))
+                yield id(parent), Media(url, self.kind, expires_at=link_expiry(url, first_seen))
             elif isinstance(code := parent.get("code"), str) and way and way[-1][1]:
-                yield Media(None, self.kind, failure=Failure(code, str(parent.get("message") or "")))
+                message = parent.get("message")
+                failure = Failure(code, message if isinstance(message, str) else "")
+                yield id(parent), Media(None, self.kind, failure=failure)
 
 
 def read_media(paths: Sequence[MediaPath], document: Any, first_seen: float) -> tuple[Media, ...]:
-    """All media of `document`, each link once. Links stand at the listed paths only: inputs are echoed elsewhere."""
-    found: dict[Any, Media] = {}
-    for path in paths:
-        for media in path.read(document, first_seen):
-            found.setdefault(media.url or (path, len(found)), media)
+    """All media of `document`, each link once. Links stand at the listed paths only: inputs are echoed elsewhere.
+
+    Where paths go through one list, a failed result of it belongs to the path that found links there.
+    """
+    found: dict[str | int, Media] = {}
+    read = [tuple(path.places(document, first_seen)) for path in paths]
+    linked = {place for places in read for place, media in places if media.url}
+    for places in sorted(read, key=lambda places: not any(media.url for _, media in places)):
+        for place, media in places:
+            if media.url or place not in linked:
+                found.setdefault(media.url or place, media)
     return tuple(found.values())
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 from urllib.parse import parse_qsl, urlsplit
@@ -36,7 +36,10 @@ MOST_EXCERPT = 200
 LINK_LIFE = timedelta(hours=24)
 """How long a result's link lives where the link itself does not tell (all documents of the providers say 24 h)."""
 
+_SECONDS = re.compile("[0-9]{1,12}")
+_EPOCH = re.compile("[0-9]{10,12}")  # fewer digits are a life, not a moment; more are no seconds
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_SEPARATORS = " \t\n\"'<>,;&"
 _UTF8_BOM = b"\xef\xbb\xbf"
 
 T = TypeVar("T")
@@ -57,9 +60,18 @@ def decode(provider: str, body: bytes) -> Any:
 
 
 def excerpt(body: bytes) -> str:
-    """The beginning of `body`, readable and redacted."""
-    cut = redact(body[: 4 * MOST_EXCERPT].decode("utf-8", "replace")).encode()[:MOST_EXCERPT]
-    return ascii(cut.decode("utf-8", "ignore"))[1:-1][:MOST_EXCERPT] if body else "(empty)"
+    """The beginning of `body`, readable and redacted, up to the end of a word: half a key is a secret, too."""
+    if not body:
+        return "(empty)"
+    start = _whole_words(body[: 4 * MOST_EXCERPT + 1].decode("utf-8", "replace"), 4 * MOST_EXCERPT)
+    return _whole_words(ascii(redact(start))[1:-1], MOST_EXCERPT) or f"({len(body)} bytes)"
+
+
+def _whole_words(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    last = max(text.rfind(separator, 0, most) for separator in _SEPARATORS)
+    return text[: last + 1]
 
 
 def _fast(body: bytes) -> Any:
@@ -101,18 +113,16 @@ def _mend(value: Any) -> Any:
 def _check_depth(body: bytes, document: Any) -> None:
     if body.count(b"[") + body.count(b"{") <= MOST_DEPTH:
         return  # the cheap proof: fewer brackets than levels
-    level = [document]
-    for _ in range(MOST_DEPTH + 1):
-        level = [child for value in level for child in _children(value)]
+    level = _nested([document])
+    for _ in range(MOST_DEPTH):
+        level = [child for value in level for child in _nested(value.values() if isinstance(value, dict) else value)]
         if not level:
             return
     raise RecursionError
 
 
-def _children(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
+def _nested(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if isinstance(value, dict | list)]
 
 
 # -- structuring -------------------------------------------------------------------------------------------------------
@@ -189,17 +199,20 @@ def from_epoch(seconds: float) -> datetime | None:
 
 def link_expiry(url: str, first_seen: float) -> datetime | None:
     """When a signed link dies: read from its query, else 24 h after it was first seen (Unix seconds)."""
-    query = {key.lower(): value for key, value in parse_qsl(urlsplit(url).query)}
+    try:
+        query = {key.lower(): value for key, value in parse_qsl(urlsplit(url).query)}
+    except ValueError:  # no URL, but what stands there is the result
+        query = {}
     return _expiry_in(query) or from_epoch(first_seen + LINK_LIFE.total_seconds())
 
 
 def _expiry_in(query: Mapping[str, str]) -> datetime | None:
     for vendor in ("x-oss", "x-amz", "x-tos", "x-goog"):
         signed, life = query.get(f"{vendor}-date"), query.get(f"{vendor}-expires")
-        if signed and life and life.isdecimal() and (start := read_time(signed)):
+        if signed and life and _SECONDS.fullmatch(life) and (start := read_time(signed)):
             return _later(start, int(life))
     expires = query.get("expires", "")
-    return from_epoch(int(expires)) if expires.isdecimal() and len(expires) <= 12 else None
+    return from_epoch(int(expires)) if _EPOCH.fullmatch(expires) else None
 
 
 def _later(start: datetime, seconds: int) -> datetime | None:
