@@ -83,7 +83,7 @@ class WaitTimeout(WanpollError, TimeoutError):
 
     def __init__(self, timeout: float, open_tasks: Sequence[Task], update: Update | None = None) -> None:
         self.timeout = timeout
-        self.open_tasks = tuple(open_tasks)
+        self.open_tasks: tuple[Task, ...] = tuple(open_tasks)
         self.update = update
         super().__init__(timeout, self.open_tasks, update)
 
@@ -153,7 +153,7 @@ class PollerClosed(UsageError):
     """The poller was closed. `open_tasks` are the tasks that had not ended; they live on at the provider."""
 
     def __init__(self, open_tasks: Sequence[Task] = ()) -> None:
-        self.open_tasks = tuple(open_tasks)
+        self.open_tasks: tuple[Task, ...] = tuple(open_tasks)
         super().__init__(self.open_tasks)
 
     def __str__(self) -> str:

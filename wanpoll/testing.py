@@ -55,7 +55,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop whose clock jumps to the next timer when nothing else is ready. Sockets are real."""
 
     def __init__(self) -> None:
-        self.virtual_time = 0.0
+        self.virtual_time: float = 0.0
         selector = _JumpingSelector()
         selector.loop = self
         super().__init__(selector)
@@ -93,9 +93,9 @@ class ScriptedTransport:
         self._script = script
         self._latency = latency
         self._under_way = 0
-        self.most_under_way = 0
+        self.most_under_way: int = 0
         self.asked: list[tuple[float, Request]] = []
-        self.closed = False
+        self.closed: bool = False
 
     async def send(self, provider: Provider, request: Request) -> Answer:
         """Ask the script."""

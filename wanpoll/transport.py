@@ -35,6 +35,7 @@ class Transport(Protocol):
 
     async def send(self, provider: Provider, request: Request) -> Reply | Missed:
         """Ask, and return the answer or why there is none. Never raises, except when canceled."""
+        ...
 
     async def aclose(self) -> None:
         """Let go of all connections."""
@@ -174,7 +175,7 @@ def _inflate(body: bytes, encoding: str, most: int) -> bytes:
     return plain
 
 
-def _failure(error: BaseException) -> _Failed:
+def _failure(error: Exception) -> _Failed:
     """A kind and a harmless text for an exception that must not be shown itself."""
     if isinstance(error, aiohttp.ClientSSLError | aiohttp.ServerFingerprintMismatch):
         return _Failed("tls", "the server's certificate or handshake was not accepted")

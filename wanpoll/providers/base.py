@@ -92,11 +92,11 @@ class Provider(abc.ABC):
         quota: Rate | None = None,
         interval: float | None = None,
     ) -> None:
-        self.api_key = None if api_key is None else _checked_key(api_key)
-        self.base_url = None if base_url is None else _checked_base(base_url)
-        self.name = self.NAME if name is None else name
-        self.quota = self.QUOTA if quota is None else quota
-        self.interval = self.INTERVAL if interval is None else interval
+        self.api_key: str | None = None if api_key is None else _checked_key(api_key)
+        self.base_url: str | None = None if base_url is None else _checked_base(base_url)
+        self.name: str = self.NAME if name is None else name
+        self.quota: Rate = self.QUOTA if quota is None else quota
+        self.interval: float = self.INTERVAL if interval is None else interval
         if not isinstance(self.quota, Rate):
             raise UsageError(f"quota={quota!r}: give a Rate, as in Rate(20, per=1.0)")
         if isinstance(self.interval, bool) or not 0 < self.interval < math.inf:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta, timezone
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import frozen
 
@@ -109,14 +109,14 @@ class DashScope(Provider):
     Singapore's. Keys and task ids belong to one region.
     """
 
-    NAME = "dashscope"
-    BASE_URL = "https://dashscope-intl.aliyuncs.com/api/v1"
-    KEY_VARIABLE = "DASHSCOPE_API_KEY"
-    BASE_URL_VARIABLE = "DASHSCOPE_HTTP_BASE_URL"
-    QUOTA = Rate(20, per=1.0)
-    INTERVAL = 15.0
-    ERRORS = ERRORS
-    can_cancel = True
+    NAME: ClassVar[str] = "dashscope"
+    BASE_URL: ClassVar[str] = "https://dashscope-intl.aliyuncs.com/api/v1"
+    KEY_VARIABLE: ClassVar[str] = "DASHSCOPE_API_KEY"
+    BASE_URL_VARIABLE: ClassVar[str | None] = "DASHSCOPE_HTTP_BASE_URL"
+    QUOTA: ClassVar[Rate] = Rate(20, per=1.0)
+    INTERVAL: ClassVar[float] = 15.0
+    ERRORS: ClassVar[tuple[ErrorRule, ...]] = ERRORS
+    can_cancel: ClassVar[bool] = True
 
     def ask(self, tasks: Sequence[Task]) -> Request:
         """`GET {base}/tasks/{task_id}`."""

@@ -11,7 +11,7 @@ from collections.abc import Container, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, TypeGuard
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from wanpoll._core.model import Failure, Media
 from wanpoll.providers.wire import link_expiry
@@ -59,11 +59,9 @@ class MediaPath:
 
     path: str
     kind: str
-    _steps: tuple[tuple[str, bool], ...] = field(init=False, repr=False)
-
-    @_steps.default
-    def _parse(self) -> tuple[tuple[str, bool], ...]:
-        return tuple((step.removesuffix("[]"), step.endswith("[]")) for step in self.path.split("."))
+    _steps: tuple[tuple[str, bool], ...] = field(
+        init=False, repr=False, default=Factory(lambda self: _parsed(self.path), takes_self=True)
+    )
 
     def read(self, document: Any, first_seen: float) -> Iterator[Media]:
         """The media at this path of `document`, in order; what has another shape is passed over."""
@@ -100,6 +98,11 @@ def read_media(paths: Sequence[MediaPath], document: Any, first_seen: float) -> 
 def is_link(value: Any) -> TypeGuard[str]:
     """Whether `value` is the text of a web link."""
     return isinstance(value, str) and value.startswith(("https://", "http://"))
+
+
+def _parsed(path: str) -> tuple[tuple[str, bool], ...]:
+    """The names on the way, and whether each goes through a list."""
+    return tuple((step.removesuffix("[]"), step.endswith("[]")) for step in path.split("."))
 
 
 def _walk(value: Any, way: Sequence[tuple[str, bool]]) -> Iterator[dict[str, Any]]:

@@ -51,7 +51,7 @@ T = TypeVar("T")
 def decode(provider: str, body: bytes) -> Any:
     """The JSON document in `body`. Raises `DecodeError` for everything that is not one."""
     try:
-        document = _fast(body) if orjson is not None else _standard(body)
+        document = _fast(body)
         _check_depth(body, document)
     except (ValueError, RecursionError) as error:
         why = "nested too deeply" if isinstance(error, RecursionError) else type(error).__name__
@@ -75,10 +75,12 @@ def _whole_words(text: str, most: int) -> str:
 
 
 def _fast(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except ValueError:
-        return _standard(body)
+    if orjson is not None:
+        try:
+            return orjson.loads(body)
+        except ValueError:
+            pass  # the standard reader has the last word
+    return _standard(body)
 
 
 def _standard(body: bytes) -> Any:
@@ -132,7 +134,7 @@ Lenient = Annotated[T | None, _LENIENT]
 """A field whose bad value is read as None: what it holds must never make a result fail."""
 
 Text = str | None
-converter = Converter(detailed_validation=False)
+converter: Converter = Converter(detailed_validation=False)
 
 
 def _strict_str(value: Any, _: Any) -> str:

@@ -77,21 +77,28 @@ class Dialect(Protocol):
 
     def read(self, method: str, path: str) -> Asked | None:
         """What is asked, None where the provider has no such route."""
+        ...
 
     def key(self, headers: Mapping[str, str]) -> str | None:
         """The API key of a request, None where it has none."""
+        ...
 
     def submit(self, service: str, headers: Mapping[str, str], body: bytes, now: float) -> Answer:
         """Accept a new task."""
+        ...
 
     def query(self, task_id: str, now: float) -> Answer:
         """Tell about one task."""
+        ...
 
     def list(self, parameters: Mapping[str, str], now: float) -> Answer:
         """Tell about many tasks."""
+        ...
 
     def cancel(self, task_id: str, now: float) -> Answer:
         """Cancel a task."""
+        ...
 
     def refuse(self, refusal: Refusal) -> Answer:
         """The provider's words for a refusal."""
+        ...

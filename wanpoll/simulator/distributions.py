@@ -18,6 +18,7 @@ class Distribution(Protocol):
 
     def draw(self, dice: random.Random) -> float:
         """One draw, in provider seconds."""
+        ...
 
 
 @frozen

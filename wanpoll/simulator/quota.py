@@ -46,8 +46,8 @@ class Bucket:
         self._quota = quota
         self._sent = Window(quota.per)
         self._accepted = Window(quota.per)
-        self.violations = 0
-        self.peak = 0
+        self.violations: int = 0
+        self.peak: int = 0
 
     def admit(self, now: float) -> bool:
         """Record a request that arrived at `now`; whether it is let through."""

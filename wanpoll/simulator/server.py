@@ -73,7 +73,7 @@ class Simulator:
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
-        self.speed = check_positive("speed", speed)
+        self.speed: float = check_positive("speed", speed)
         self._host = _loopback(host)
         self._port = check_count("port", port, least=0)
         self._clock = ProviderClock(self.speed)
@@ -94,10 +94,10 @@ class Simulator:
             raise UsageError("a simulator opens once; make a new one: async with Simulator(...) as simulator")
         # Handlers end when their client goes: hanging requests would stay for ever otherwise.
         server = web.Server(self._desk().handle, handler_cancellation=True, access_log=None)
-        self._runner = web.ServerRunner(server, shutdown_timeout=0.1)
-        await self._runner.setup()
+        runner = self._runner = web.ServerRunner(server, shutdown_timeout=0.1)
+        await runner.setup()
         self._clock.start()
-        await self._listen(self._runner)
+        await self._listen(runner)
         return self
 
     async def __aexit__(
