@@ -110,7 +110,7 @@ def test_any_bytes(body):
     assert verdict(body, fast=True) == verdict(body, fast=False)
 
 
-@given(st.text("[]{}\",:\\udDeE890123456789+-.NaI \ufeff\ud7ff\n", max_size=40))
+@given(st.text('[]{}",:\\udDeE890123456789+-.NaI \ufeff\ud7ff\n', max_size=40))
 def test_any_nearly_json(text):
     """What nearly is JSON meets no other error than `DecodeError`, and the same on both readers."""
     body = text.encode()
@@ -136,7 +136,7 @@ def test_texts_stay_encodable(fast):
     """A text that was cut through an emoji can be written again: no lone surrogate is left."""
     document = verdict(rb'{"a\udc00": ["b\ud83d", {"c": "\ud83d\ude00"}]}', fast=fast)
 
-    assert {"a\ufffd": ["b\ufffd", {"c": "\U0001f600"}]} == document
+    assert document == {"a\ufffd": ["b\ufffd", {"c": "\U0001f600"}]}
     assert json.dumps(document, ensure_ascii=False).encode()
 
 
@@ -157,7 +157,7 @@ def test_errors_hold_nothing_of_the_parser(fast):
 
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
-    assert ("p", "the body") == (caught.value.provider, caught.value.path)
+    assert (caught.value.provider, caught.value.path) == ("p", "the body")
 
 
 def test_errors_say_why():
@@ -168,9 +168,9 @@ def test_errors_say_why():
             decode("p", body)
         messages.append(caught.value.excerpt)
 
-    assert "not JSON (JSONDecodeError): (empty)" == messages[0]
-    assert "not JSON (nested too deeply): " + "[" * 100 + "]" * 100 == messages[1]
-    assert "not JSON (JSONDecodeError): <html>" == messages[2]
+    assert messages[0] == "not JSON (JSONDecodeError): (empty)"
+    assert messages[1] == "not JSON (nested too deeply): " + "[" * 100 + "]" * 100
+    assert messages[2] == "not JSON (JSONDecodeError): <html>"
 
 
 # -- excerpts ----------------------------------------------------------------------------------------------------------
@@ -188,9 +188,9 @@ def test_excerpts_are_short_and_printable(body):
 
 def test_excerpt_shows_the_beginning():
     """A short body is shown whole, a long one up to the end of a word."""
-    assert '<html>502 "Bad Gateway"' == excerpt(b'<html>502 "Bad Gateway"')
-    assert "word " * 40 == excerpt(b"word " * 100)
-    assert r"caf\xe9 \ufffd" == excerpt("café ".encode() + b"\xff")
+    assert excerpt(b'<html>502 "Bad Gateway"') == '<html>502 "Bad Gateway"'
+    assert excerpt(b"word " * 100) == "word " * 40
+    assert excerpt("café ".encode() + b"\xff") == r"caf\xe9 \ufffd"
 
 
 @given(st.integers(0, 900))
@@ -237,20 +237,21 @@ def test_redact(text):
 
 def test_redact_leaves_what_helps():
     """Hosts and paths stay; ordinary words are not touched."""
-    assert "see https://h.example/a.mp4?*** then ask" == redact("see https://h.example/a.mp4?b=1 then ask")
+    assert redact("see https://h.example/a.mp4?b=1 then ask") == "see https://h.example/a.mp4?*** then ask"
     plain = "task-1234 of disk-abcd: is it so? yes?? (bearer) signature: does not match https://h.example/a"
     assert plain == redact(plain)
-    assert "None" == redact(None)
+    assert redact(None) == "None"
 
 
 def test_redact_named_secrets():
     """A key without any telling shape is found by its value, quoted or not."""
-    assert "*** and ***" == redact("ab/c+d and ab%2Fc%2Bd", "ab/c+d")
-    assert "nothing" == redact("nothing", "")
+    assert redact("ab/c+d and ab%2Fc%2Bd", "ab/c+d") == "*** and ***"
+    assert redact("nothing", "") == "nothing"
 
 
 @pytest.mark.parametrize(
-    "piece", ["http://", "://", "?", "?a", "%3f", "bearer ", "sk-", "sk-a ", "signature=", "a", "/", "\\/", "@", "=", " "]
+    "piece",
+    ["http://", "://", "?", "?a", "%3f", "bearer ", "sk-", "sk-a ", "signature=", "a", "/", "\\/", "@", "=", " "],
 )
 def test_redact_takes_linear_time(piece):
     """A megabyte made to hurt is read in a moment: no answer delays other tasks."""
@@ -266,7 +267,7 @@ def test_secret_has_a_silent_repr():
     """A key can be used as text, and does not show in a repr."""
     secret = Secret("canary")
 
-    assert "Bearer canary" == f"Bearer {secret}"
+    assert f"Bearer {secret}" == "Bearer canary"
     assert "canary" not in f"{secret!r} {[secret]} {{'k': {secret!r}}}"
 
 

@@ -24,6 +24,7 @@ from wanpoll.providers.wire import Lenient, decode, structure
 
 _TASK_ID = re.compile(r"[A-Za-z0-9._:-]{1,256}")
 _LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
+_URL_TEXT = re.compile(r"[!-\[\]-~]+")  # no spaces, line breaks or backslashes: readers of URLs disagree on them
 _MOST_DETAIL = 300
 
 P = TypeVar("P", bound="Provider")
@@ -97,9 +98,12 @@ class Provider(abc.ABC):
         self.name: str = self.NAME if name is None else name
         self.quota: Rate = self.QUOTA if quota is None else quota
         self.interval: float = self.INTERVAL if interval is None else interval
+        if not isinstance(self.name, str) or not self.name.strip() or not self.name.isprintable():
+            raise UsageError(f"name={self.name!r}: give a short text that tells accounts apart")
         if not isinstance(self.quota, Rate):
             raise UsageError(f"quota={quota!r}: give a Rate, as in Rate(20, per=1.0)")
-        if isinstance(self.interval, bool) or not 0 < self.interval < math.inf:
+        number = isinstance(self.interval, int | float) and not isinstance(self.interval, bool)
+        if not number or not 0 < self.interval < math.inf:
             raise UsageError(f"interval={interval!r}: give seconds above zero")
 
     def __repr__(self) -> str:
@@ -115,8 +119,8 @@ class Provider(abc.ABC):
         if not key:
             raise UsageError(f"{self.name}: no API key; pass api_key=... or set {self.KEY_VARIABLE}")
         bound.api_key = _checked_key(key)
-        base = self.base_url or environ.get(self.BASE_URL_VARIABLE or "") or self.BASE_URL
-        bound.base_url = _checked_base(base)
+        given = self.base_url or (self.BASE_URL_VARIABLE and environ.get(self.BASE_URL_VARIABLE))
+        bound.base_url = _checked_base(given or self.BASE_URL)
         return bound
 
     def headers(self) -> Mapping[str, str]:
@@ -239,9 +243,11 @@ def _checked_base(base: str) -> str:
 
 
 def _split(base: str) -> SplitResult | None:
+    if not isinstance(base, str) or not _URL_TEXT.fullmatch(base):
+        return None
     try:
         parts = urlsplit(base)
         port = parts.port
-    except (ValueError, AttributeError, TypeError):
+    except ValueError:
         return None
     return None if port == 0 else parts
