@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import warnings
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,14 +18,14 @@ from wanpoll._core.machine import Machine
 from wanpoll._core.model import Outcome, Statistics, Task, Update
 from wanpoll._core.readings import Answer, Missed, Reading, Refused, Rejected
 from wanpoll._driver import Driver
-from wanpoll._waiters import Group, Stream, Wait, Waiter, Waiters, Watcher, final_update
+from wanpoll._waiters import Waiters
+from wanpoll._waiting import Waiting
 from wanpoll.exceptions import (
     NotSupported,
     PollerClosed,
     ProviderRefused,
     TaskForgotten,
     UsageError,
-    WaitTimeout,
     WanpollError,
     WrongLoop,
 )
@@ -34,7 +34,6 @@ from wanpoll.providers.base import Provider
 from wanpoll.transport import HttpTransport, Transport
 
 A_DAY = 86_400.0
-_BREATHE_EVERY = 500  # tasks tracked in bulk between two turns of the event loop
 
 
 class Poller:
@@ -86,6 +85,7 @@ class Poller:
         self._loop = asyncio.get_running_loop()
         self._pid = os.getpid()
         self._clock = Clock(self._loop)
+        self._waiting = Waiting(self._waiters, self._follow, self._loop)
         self._driver = Driver(
             self._machine,
             self._providers,
@@ -150,7 +150,7 @@ class Poller:
         found = self._follow(self._registry.task(task, provider, context), expires_in)
         if isinstance(found, Outcome):
             return found
-        outcome: Outcome = await self._wait(found, timeout_of(timeout))
+        outcome: Outcome = await self._waiting.one(found, timeout_of(timeout))
         return outcome
 
     async def wait_all(self, tasks: Iterable[str | Task], *, timeout: float | None = None) -> list[Outcome]:
@@ -158,16 +158,8 @@ class Poller:
 
         Raises what `wait_for` raises. The tasks that have ended by then are answered at once when asked for again.
         """
-        wanted = [self._registry.task(task) for task in many(tasks)]
-        group, found = Group(self._running_loop()), list[Entry | Outcome]()
-        timer = self._limit(group, found, timeout_of(timeout))
-        try:
-            await self._join(group, wanted, found)
-            group.all_in()
-            await group
-            return [each if isinstance(each, Outcome) else group.outcomes[each] for each in found]
-        finally:
-            self._leave(group, found, timer)
+        self._running_loop()
+        return await self._waiting.all([self._registry.task(task) for task in many(tasks)], timeout_of(timeout))
 
     def as_completed(
         self, tasks: Iterable[str | Task], *, timeout: float | None = None
@@ -178,7 +170,7 @@ class Poller:
         """
         wanted = {(each.provider, each.id): each for each in map(self._registry.task, many(tasks))}
         self._running_loop()
-        return self._as_completed(list(wanted.values()), timeout_of(timeout))
+        return self._waiting.each(list(wanted.values()), timeout_of(timeout))
 
     def watch(
         self, task: str | Task, *, provider: str | None = None, context: Mapping[str, Any] | None = None
@@ -189,7 +181,7 @@ class Poller:
         """
         watched = self._registry.task(task, provider, context)
         self._running_loop()
-        return self._watch(watched)
+        return self._waiting.changes(watched)
 
     # -- following ---------------------------------------------------------------------------------------------
 
@@ -240,88 +232,22 @@ class Poller:
             raise NotSupported(f"{name} cannot cancel tasks; forget(task) stops following it")
         call = self._machine.cancel(name, canceled, self._clock.now())
         self._driver.wake()
-        _check_canceled(canceled, await self._wait(call, None))
+        _check_canceled(canceled, await self._waiting.one(call))
 
     def statistics(self) -> Statistics:
         """Counts, rates and lags at this moment, frozen."""
         self._running_loop()
         return self._machine.statistics(self._clock.now())
 
-    # -- how it waits ------------------------------------------------------------------------------------------
+    # -- inside ------------------------------------------------------------------------------------------------
 
-    def _follow(self, task: Task, expires_in: float) -> Entry | Outcome:
+    def _follow(self, task: Task, expires_in: float = A_DAY) -> Entry | Outcome:
         self._running_loop()
         age = None if task.submitted_at is None else self._clock.age(task.submitted_at)
         expires_in = seconds("expires_in", expires_in)
         found = self._machine.track(str(task.provider), task, self._clock.now(), expires_in=expires_in, age=age)
         self._driver.wake()
         return found
-
-    async def _wait(self, key: Entry | Call, timeout: float | None) -> Any:
-        wait = Wait(loop=self._loop)
-        timer = self._limit(wait, [key], timeout) if isinstance(key, Entry) else None
-        self._waiters.add(key, wait)
-        try:
-            return await wait
-        finally:
-            self._leave(wait, (key,), timer)
-
-    async def _join(self, waiter: Group | Stream, wanted: Iterable[Task], found: list[Entry | Outcome]) -> None:
-        """Follow all `wanted`, and let `waiter` wait for them. The event loop breathes in between."""
-        for joined, task in enumerate(wanted, start=1):
-            each = self._follow(task, A_DAY)
-            found.append(each)
-            if isinstance(each, Outcome) or self._waiters.add(each, waiter):
-                waiter.joined(each)
-            if joined % _BREATHE_EVERY == 0:
-                await asyncio.sleep(0)
-
-    async def _as_completed(self, wanted: list[Task], timeout: float | None) -> AsyncGenerator[Outcome, None]:
-        stream, found = Stream(self._running_loop()), list[Entry | Outcome]()
-        timer = self._limit(stream, found, timeout)
-        try:
-            await self._join(stream, wanted, found)
-            for _ in wanted:
-                yield await stream.take()
-        finally:
-            self._leave(stream, found, timer)
-
-    async def _watch(self, task: Task) -> AsyncGenerator[Update, None]:
-        found = self._follow(task, A_DAY)
-        if isinstance(found, Outcome):
-            yield final_update(found)
-            return
-        watcher = Watcher(self._running_loop())
-        watcher.put(found.update())
-        self._waiters.add(found, watcher)
-        try:
-            while True:
-                update = await watcher.take()
-                yield update
-                if update.status.is_final:
-                    return
-        finally:
-            self._leave(watcher, (found,), None)
-
-    def _limit(
-        self, waiter: Waiter, found: Sequence[Entry | Call | Outcome], timeout: float | None
-    ) -> asyncio.TimerHandle | None:
-        """Let `waiter` fail after `timeout` seconds, with what is open then of `found`."""
-        if timeout is None:
-            return None
-        return self._running_loop().call_later(timeout, _time_out, waiter, found, timeout)
-
-    def _leave(
-        self, waiter: Waiter, found: Iterable[Entry | Call | Outcome], timer: asyncio.TimerHandle | None
-    ) -> None:
-        """`waiter` is going. Its tasks stay followed."""
-        if timer is not None:
-            timer.cancel()
-        for key in found:
-            if not isinstance(key, Outcome):
-                self._waiters.discard(key, waiter)
-        if isinstance(waiter, Wait) and waiter.done() and not waiter.cancelled():
-            waiter.exception()  # an error that came with the caller's own cancellation is nobody's news
 
     def _tell(self, whom: Entry | Call | Account, event: ev.Event) -> None:
         """Pass on news from the core."""
@@ -363,12 +289,6 @@ def _current_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
-
-
-def _time_out(waiter: Waiter, found: Sequence[Entry | Call | Outcome], timeout: float) -> None:
-    still_open = [key for key in found if isinstance(key, Entry) and key.alive]
-    update = still_open[0].update() if len(found) == 1 and still_open else None
-    waiter.failed(WaitTimeout(timeout, [key.task for key in still_open], update))
 
 
 def _check_canceled(task: Task, reading: Reading) -> None:

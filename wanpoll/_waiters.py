@@ -57,7 +57,7 @@ class Group(Wait):
 
     __slots__ = ("_complete", "_open", "outcomes")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, *, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)
         self.outcomes: dict[Key, Outcome] = {}
         self._open = 0

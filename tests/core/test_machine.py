@@ -583,3 +583,39 @@ def test_problems_are_values_without_tracebacks() -> None:
     bench.poll(Missed(TransportError(NAME, "timeout")))
 
     assert bench.told(ev.PollMissed)[0].problem.__traceback__ is None
+
+
+def test_an_answer_ends_a_run_of_misses() -> None:
+    """The next hiccup waits as a first one does."""
+    bench = Bench(interval=1.0)
+    bench.track("a")
+    for _ in range(6):
+        bench.poll(miss())
+    bench.poll(seen("a"))
+    before = bench.poll(miss())
+
+    assert bench.poll(seen("a")) - before <= 1.01
+
+
+def test_one_good_answer_proves_that_the_quota_is_not_spent() -> None:
+    """Patience with "maybe spent" begins anew."""
+    bench = Bench()
+    bench.track("a")
+    spent = miss("throttled", throttled=True, spent=Failure("Throttling.AllocationQuota"))
+    while bench.now < 250:
+        bench.poll(spent)
+    bench.poll(seen("a"))
+    while bench.now < 400:
+        bench.poll(spent)
+
+    assert not bench.told(ev.AccountRefused)
+
+
+def test_a_throttled_answer_without_retry_after_slows_the_account_too() -> None:
+    """DashScope sends none."""
+    bench = Bench(quota=Rate(10))
+    bench.track("a")
+    bench.poll(miss("throttled", throttled=True))
+
+    assert bench.told(ev.AccountThrottled) == [ev.AccountThrottled(NAME, 0.5)]
+    assert bench.machine.statistics(bench.now).request_budget == pytest.approx(5.0)
