@@ -85,13 +85,18 @@ def _fast(body: bytes) -> Any:
 
 def _standard(body: bytes) -> Any:
     text = body.removeprefix(_UTF8_BOM).decode("utf-8")
-    document = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+    document = json.loads(text, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole)
     # A prompt that was cut through an emoji must not cost the task that it belongs to.
     return _mend(document) if "\\ud" in text or "\\uD" in text else document
 
 
 def _no_constant(name: str) -> Any:
     raise ValueError(name)
+
+
+def _whole(text: str) -> int | float:
+    number = int(text)
+    return number if -(2**63) <= number < 2**64 else _finite(text)  # as orjson does
 
 
 def _finite(text: str) -> float:
