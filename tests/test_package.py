@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import pickle
 import pkgutil
 import subprocess
@@ -57,12 +58,27 @@ def test_every_module_says_what_it_is_for() -> None:
 
 def test_errors_and_outcomes_survive_pickling() -> None:
     """They cross process borders: caches, worker queues."""
-    task = Task("a", "dashscope", context={"upstream": "minimax"})
+    task = Task("a", "dashscope")
     outcome = Outcome(task, Status.SUCCEEDED, usage={"duration": 5}, raw={"output": {}})
     error = pickle.loads(pickle.dumps(WaitTimeout(5.0, [task])))
 
     assert pickle.loads(pickle.dumps(outcome)) == outcome
     assert (error.timeout, error.open_tasks) == (5.0, (task,))
+    assert pickle.loads(pickle.dumps(task)).context is task.context
+
+
+def test_the_shared_empty_mapping_stays_empty() -> None:
+    """A default that one caller filled would be everybody's."""
+    context = Task("a").context
+
+    for change in (
+        lambda: context.update(a=1),
+        lambda: context.setdefault("a", 1),
+        lambda: context.__setitem__("a", 1),
+    ):
+        with pytest.raises(TypeError):
+            change()
+    assert json.dumps(context) == "{}"
 
 
 def test_the_package_is_typed() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -14,7 +13,20 @@ from attrs import field, frozen, validators
 from wanpoll._core.redact import redact
 from wanpoll.exceptions import TaskCanceled, TaskExpired, TaskFailed, UsageError, WanpollError
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+class _Nothing(dict[str, Any]):
+    """An empty dict that stays empty: a default that can be shared, written as JSON, and pickled."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        raise TypeError("this mapping is read-only")
+
+    setdefault = update = __ior__ = __setitem__  # type: ignore[assignment]
+
+    def __reduce__(self) -> str:
+        return "NOTHING"
+
+
+NOTHING: Mapping[str, Any] = _Nothing()
 
 
 class Status(enum.StrEnum):
