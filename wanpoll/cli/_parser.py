@@ -89,7 +89,7 @@ def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     whole = argparse.ArgumentParser(prog="wanpoll", description=DESCRIPTION, epilog=EXAMPLES, **_AS_WRITTEN)
     whole.add_argument("--version", action="version", version=f"wanpoll {__version__}")
-    commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
+    commands = whole.add_subparsers(dest="command", required=True, title="commands")
     _wait(commands.add_parser("wait", help="wait for tasks", description=WAIT, epilog=WAIT_EXAMPLES, **_AS_WRITTEN))
     _demo(commands.add_parser("demo", help="see it work", description=DEMO, epilog=DEMO_EXAMPLES, **_AS_WRITTEN))
     _simulate(

@@ -13,6 +13,7 @@ from contextlib import aclosing
 from typing import Any
 
 from wanpoll import Outcome, Poller
+from wanpoll._arguments import seconds, timeout_of
 from wanpoll.cli import OK, SOME_FAILED, exit_code
 from wanpoll.cli._ids import read_ids
 from wanpoll.cli._lines import for_machines, for_people
@@ -35,9 +36,11 @@ def run(arguments: argparse.Namespace) -> int:
     provider = find(arguments.provider)(base_url=arguments.base_url, interval=arguments.interval).bind(os.environ)
     for each in ids:
         provider.check_id(each)
-    terms = {"timeout": arguments.timeout, "expires_in": arguments.expires_in}
+    terms = {"timeout": timeout_of(arguments.timeout)}
+    if arguments.expires_in is not None:
+        terms["expires_in"] = seconds("expires_in", arguments.expires_in)
     command = WaitCommand(ids, chosen(quiet=arguments.quiet), for_machines if arguments.json else for_people)
-    return asyncio.run(command.run(provider, {name: term for name, term in terms.items() if term is not None}))
+    return asyncio.run(command.run(provider, terms))
 
 
 class WaitCommand:

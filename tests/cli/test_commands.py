@@ -1,0 +1,223 @@
+import ast
+import asyncio
+import json
+import re
+import shlex
+import signal
+import sys
+
+import aiohttp
+import pytest
+
+import wanpoll as package
+from wanpoll.cli._parser import parser
+from wanpoll.simulator import FAULTS
+
+from .helpers import CANARY, COMMAND, ended, environment, started, wanpoll
+
+COMMANDS = ("wait", "demo", "simulate", "providers")
+HEAVY = ("aiohttp", "asyncio", "attr", "cattrs", "rich", "json", "wanpoll.providers", "wanpoll.simulator")
+
+LOOK = f"""
+import sys
+from wanpoll.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    print("heavy:", [name for name in {HEAVY!r} if name in sys.modules])
+"""
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), *((each, "--help") for each in COMMANDS)])
+async def test_help_imports_nothing_heavy(arguments):
+    """Help and version come without the HTTP client, the event loop, and the rest of wanpoll."""
+    async with started(sys.executable, "-c", LOOK, *arguments, env=environment()) as process:
+        ran = await ended(process)
+
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines()[-1] == "heavy: []"
+
+
+EXAMPLE = re.compile(r"^.*\bwanpoll ((?:wait|demo|simulate|providers)\b.*?)(?:  |[|<]|$)", re.MULTILINE)
+
+
+async def test_each_command_explains_itself_with_examples():
+    """`wanpoll --help` names all commands, and the help of each has examples that the parser accepts."""
+    whole = await wanpoll("--help")
+    helps = {each: (await wanpoll(each, "--help")).out for each in COMMANDS}
+
+    assert all(re.search(rf"^    {each} +\w", whole.out, re.MULTILINE) for each in COMMANDS)
+    assert set(FAULTS) <= set(helps["simulate"].split())
+    for text in helps.values():
+        examples = EXAMPLE.findall(text.split("examples:\n")[1])
+        assert examples
+        assert all(parser().parse_args(shlex.split(each)) for each in examples)
+
+
+async def test_the_version_is_the_packages():
+    """`wanpoll --version` tells the version, and nothing else."""
+    ran = await wanpoll("--version")
+
+    assert (ran.code, ran.out) == (0, f"wanpoll {package.__version__}\n")
+
+
+# -- providers ---------------------------------------------------------------------------------------------------------
+
+
+async def test_providers_tell_whether_there_is_a_key_and_never_the_key():
+    """The table names the variable of the key and whether it is set."""
+    there = await wanpoll("providers")
+    gone = await wanpoll("providers", DASHSCOPE_API_KEY=None)
+    (row,) = [line for line in there.out.splitlines() if line.startswith("dashscope ")]
+
+    assert row.split("  ")[1].startswith("https://dashscope")
+    assert "DASHSCOPE_API_KEY (set)" in row
+    assert "DASHSCOPE_API_KEY (not set)" in gone.out
+    assert "20 / 1 s" in row
+    assert there.code == gone.code == 0
+
+
+async def test_providers_as_json():
+    """One line of JSON for each provider."""
+    ran = await wanpoll("providers", "--json")
+    rows = {row["name"]: row for row in map(json.loads, ran.out.splitlines())}
+
+    assert rows["dashscope"] == {
+        "name": "dashscope",
+        "base_url": "https://dashscope-intl.aliyuncs.com/api/v1",
+        "key_variable": "DASHSCOPE_API_KEY",
+        "key_set": True,
+        "requests": 20,
+        "per": 1.0,
+        "interval": 15.0,
+        "can_cancel": True,
+        "max_batch": 1,
+    }
+
+
+def offer(folder, name, code):
+    """Install a package that offers a provider."""
+    (folder / f"{name}.py").write_text(code)
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[wanpoll.providers]\n{name} = {name}:Offered\n")
+
+
+async def test_other_packages_offer_providers(tmp_path):
+    """A provider of another package is listed and found; a package that is broken costs one line, not the others."""
+    offer(tmp_path, "elsewhere", "from wanpoll.providers import DashScope\nclass Offered(DashScope): NAME = 'else'\n")
+    offer(tmp_path, "broken", "raise RuntimeError('no')\n")
+    path = f"{environment()['PYTHONPATH']}:{tmp_path}"
+    listed = await wanpoll("providers", PYTHONPATH=path)
+    waited = await wanpoll("wait", "--provider", "else", "a/b", PYTHONPATH=path)
+
+    assert {line.split()[0] for line in listed.out.splitlines()} >= {"name", "dashscope", "else"}
+    assert listed.err == "wanpoll: provider broken cannot be loaded (RuntimeError)\n"
+    assert "task id 'a/b'" in waited.err
+
+
+# -- simulate ----------------------------------------------------------------------------------------------------------
+
+
+async def obey(curl):
+    """Do what a curl command line says; the document that is answered."""
+    words = shlex.split(curl.replace("\\\n", " "))
+    headers = dict(words[index + 1].split(": ", 1) for index, word in enumerate(words) if word == "-H")
+    url = next(word for word in words if word.startswith("http"))
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.post(url, data=words[words.index("-d") + 1]) as response,
+    ):
+        return json.loads(await response.read())
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+async def test_simulate_can_be_used_as_it_says(end):
+    """The lines that it prints work: export, submit with curl, wait. Its end is a report and exit code 0."""
+    words = (*COMMAND, "simulate", "--port", "0", "--speed", "200", "--median", "20", "--sigma", "0")
+    async with started(*words, env=environment()) as process:
+        text = ""
+        while "wanpoll wait" not in text:
+            line = await asyncio.wait_for(process.stdout.readline(), 30)
+            assert line, text
+            text += line.decode()
+        exports = dict(re.findall(r"export (\w+)=(\S+)", text))
+        document = await obey(re.search(r"curl .*?}}'$", text, re.DOTALL | re.MULTILINE)[0])
+        (wait,) = re.findall(r"wanpoll (wait .*) ID", text)
+        waited = await wanpoll(*wait.split(), document["output"]["task_id"], **exports)
+        process.send_signal(end)
+        ran = await ended(process)
+
+    assert (waited.code, ran.code) == (0, 0)
+    assert "1 task submitted" in ran.out
+    assert "1 SUCCEEDED" in ran.out
+    assert "0 violations" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--fault", "plague=1"), "give one of throttle"),
+        (("--fault", "reset"), "give a kind and a probability"),
+        (("--fault", "reset=2"), "at most 1"),
+        (("--speed", "0"), "speed=0.0"),
+        (("--quota", "0"), "requests=0"),
+        (("--port", "99999"), "port"),
+    ],
+)
+async def test_simulate_refuses_what_cannot_be_meant(arguments, words):
+    """Exit code 2, and one line that says what to give."""
+    ran = await wanpoll("simulate", *arguments)
+
+    assert ran.code == 2
+    assert words in ran.err.splitlines()[-1]
+
+
+async def test_simulate_on_a_port_in_use_says_so():
+    """A port in use is a usage error."""
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        ran = await wanpoll("simulate", "--port", str(port))
+
+    assert ran.code == 2
+    assert ran.err.startswith(f"wanpoll: cannot listen on port {port}")
+
+
+# -- demo --------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_demo_keeps_what_it_promises():
+    """All tasks end by the provider's word, through 429s and an outage, inside the quota, with no key at hand."""
+    ran = await wanpoll("demo", "--tasks", "60", "--speed", "250", "--plain", DASHSCOPE_API_KEY=None)
+
+    assert ran.code == 0
+    assert "60 tasks waited for" in ran.out
+    assert "the provider's, 60 of 60" in ran.out
+    assert re.search(r"quota +\d+ of 20 in the fullest second, 0 violations", ran.out)
+    assert re.search(r"survived .*\d+ throttled .*\d+ server error .*\d+ disconnected", ran.out)
+    assert re.search(r"detection lag +p50 \d+ s   p95 \d+ s   p99 \d+ s", ran.out)
+    assert "03:0" in ran.err
+    assert "429" in ran.err
+
+
+async def test_the_code_in_the_report_is_python():
+    """The lines that do the same with a real key compile, and use names that exist."""
+    from wanpoll.cli._demo_report import CODE
+
+    tree = compile(CODE, "report", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names]
+
+    assert len([line for line in CODE.splitlines() if line]) <= 6
+    assert names == ["Poller", "DashScope"]
+    assert hasattr(package.Poller, "as_completed")
+
+
+@pytest.mark.parametrize("arguments", [("--tasks", "0"), ("--tasks", "x"), ("--speed", "-1")])
+async def test_the_demo_refuses_what_cannot_be_meant(arguments):
+    """Exit code 2 and no report."""
+    ran = await wanpoll("demo", *arguments)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert CANARY not in ran.err
