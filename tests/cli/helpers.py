@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import attrs
 
 from wanpoll.simulator import Simulator
@@ -93,3 +94,13 @@ async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
         while not true():
             await asyncio.sleep(0.01)
+
+
+async def cancel(simulator: Simulator, task_id: str) -> None:
+    """End a task that is PENDING."""
+    url = f"{simulator.base_url()}/tasks/{task_id}/cancel"
+    async with (
+        aiohttp.ClientSession(headers={"Authorization": "Bearer sk-another"}) as session,
+        session.post(url) as response,
+    ):
+        assert response.status == 200

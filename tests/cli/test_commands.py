@@ -190,16 +190,15 @@ async def test_simulate_on_a_port_in_use_says_so():
 
 async def test_the_demo_keeps_what_it_promises():
     """All tasks end by the provider's word, through 429s and an outage, inside the quota, with no key at hand."""
-    ran = await wanpoll("demo", "--tasks", "60", "--speed", "250", "--plain", DASHSCOPE_API_KEY=None)
+    ran = await wanpoll("demo", "--tasks", "60", "--speed", "150", "--plain", DASHSCOPE_API_KEY=None)
 
     assert ran.code == 0
     assert "60 tasks waited for" in ran.out
     assert "the provider's, 60 of 60" in ran.out
     assert re.search(r"quota +\d+ of 20 in the fullest second, 0 violations", ran.out)
-    assert re.search(r"survived .*\d+ throttled .*\d+ server error .*\d+ disconnected", ran.out)
+    assert re.search(r"survived .*\d+ server error", ran.out)
     assert re.search(r"detection lag +p50 \d+ s   p95 \d+ s   p99 \d+ s", ran.out)
-    assert "03:0" in ran.err
-    assert "429" in ran.err
+    assert re.search(r"^03:\d\d  >>> .* 429", ran.err, re.MULTILINE)
 
 
 async def test_the_code_in_the_report_is_python():

@@ -16,7 +16,7 @@ from wanpoll.cli._texts import clock, counted, duration, number, printable
 from wanpoll.cli._views import Plain
 from wanpoll.simulator import Simulator
 
-from .helpers import CANARY, COMMAND, environment, pace
+from .helpers import CANARY, COMMAND, environment, pace, until
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 """What hides and shows a terminal's cursor."""
@@ -89,10 +89,14 @@ async def test_the_report_does_not_gloss_over_an_untrue_end():
     """Were a wait to end against the provider's word, the report says so, and the command would exit with 1."""
     async with Simulator() as simulator:
         report = simulator.report()
-    story = Story(2, {Status.SUCCEEDED: 1}, 1, report, {}, 15.0, 1.0)
+    one_open = Story(2, {Status.SUCCEEDED: 1}, 0, report, {}, 15.0, 1.0)
+    untrue = attrs.evolve(one_open, ends={Status.SUCCEEDED: 2}, untrue=1)
 
-    assert not story.true
-    assert "WRONG: 1 waits ended untruly, 1 did not end" in told(story)
+    assert "WRONG: 0 waits ended untruly, 1 did not end" in told(one_open)
+    assert "WRONG: 1 waits ended untruly, 0 did not end" in told(untrue)
+    assert not one_open.true
+    assert not untrue.true
+    assert attrs.evolve(untrue, untrue=0).true
 
 
 # -- terminals ---------------------------------------------------------------------------------------------------------
@@ -129,16 +133,21 @@ async def test_a_terminal_gets_a_live_view(stdout_too):
     """The live view shows counts, leaves results whole on stdout, and gives the cursor back."""
     pytest.importorskip("rich")
     async with Simulator(speed=100) as simulator:
-        (first,), (last,) = simulator.submit(duration=0), simulator.submit(duration=100)
-        words = ("wait", *pace(simulator), first, last)
+        first, last = simulator.submit(2, duration=0)
+        simulator.inject("server_error", 80_000)
         env = environment(simulator, TERM="xterm-256color")
-        code, screen, out = await on_terminal(*words, stdout_too=stdout_too, env=env)
+        running = on_terminal("wait", "--interval", "0.1", first, last, stdout_too=stdout_too, env=env)
+        command = asyncio.create_task(running)
+        await until(lambda: simulator.report().requests > 7)  # several pictures later, whatever the machine
+        simulator.heal()
+        code, screen, out = await command
 
     results = screen if stdout_too else out
     lines = [line.split("\x1b[2K")[-1] for line in results.splitlines()]
     assert code == 0
-    assert "RUNNING" in screen
+    assert "PENDING" in screen
     assert "of 20 requests/s" in screen
+    assert "last problem: dashscope: server error" in screen
     assert sum(each in line and "Signature=" in line for line in lines for each in (first, last)) == 2
     assert ("Signature=" in screen) is stdout_too
     assert screen.rindex(SHOW) > screen.rindex(HIDE)

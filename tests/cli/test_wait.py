@@ -1,4 +1,5 @@
 import asyncio
+import io
 import json
 import os
 import signal
@@ -6,9 +7,10 @@ import sys
 
 import pytest
 
-from wanpoll.simulator import Simulator
+from wanpoll.cli._ids import read_ids
+from wanpoll.simulator import Constant, Simulator
 
-from .helpers import CANARY, COMMAND, ended, environment, pace, started, until, wait, wanpoll
+from .helpers import CANARY, COMMAND, cancel, ended, environment, pace, started, until, wait, wanpoll
 
 FIELDS = [
     "id",
@@ -96,6 +98,11 @@ async def test_ids_come_from_stdin_each_once():
     assert sorted(line.split()[0] for line in ran.out.splitlines()) == sorted([first, second])
 
 
+def test_ids_keep_their_order():
+    """Ids of the command line and of stdin stand where they were given, each at its first place."""
+    assert read_ids(["b", "-", "d"], io.StringIO("a\nb\nc\n")) == ["b", "a", "c", "d"]
+
+
 async def test_no_ids_in_stdin_is_nothing_to_wait_for():
     """An empty list has succeeded: what is fed back after an interruption may be empty."""
     ran = await wanpoll("wait", "-")
@@ -127,14 +134,18 @@ async def test_refused_is_4_and_says_what_the_provider_said():
 
 
 async def test_failed_questions_are_told_and_end_nothing():
-    """Server errors and resets are told on stderr, and the task still ends by the provider's word."""
+    """Server errors are told on stderr, and the task still ends by the provider's word."""
     async with Simulator(speed=100) as simulator:
-        (task_id,) = simulator.submit(duration=150)
-        simulator.inject("server_error", 60)
-        ran = await wait(simulator, task_id)
+        (task_id,) = simulator.submit(duration=0)
+        simulator.inject("server_error", NEVER)
+        async with started(*COMMAND, "wait", *pace(simulator), task_id, env=environment(simulator)) as process:
+            told = await asyncio.wait_for(process.stderr.readline(), 30)
+            simulator.heal()
+            ran = await ended(process)
 
     assert ran.code == 0
-    assert any("last problem: dashscope: server error (HTTP 50" in line for line in ran.marked)
+    assert told.startswith(b"# ")
+    assert b"last problem: dashscope: server error (HTTP 50" in told
 
 
 async def test_expires_in_counts_a_task_as_expired():
@@ -193,17 +204,18 @@ async def test_a_second_ctrl_c_ends_at_once():
 @pytest.mark.parametrize("json_option", [(), ("--json",)])
 async def test_a_reader_that_leaves_ends_the_command_quietly(json_option):
     """`| head -1` ends the command at its next line: no message, and the exit code of a closed pipe."""
-    async with Simulator(speed=100) as simulator:
-        ids = simulator.submit(1, duration=0) + simulator.submit(3, duration=60)
+    async with Simulator(speed=100, queue=Constant(NEVER)) as simulator:
+        (done,), (pending,) = simulator.submit(duration=0), simulator.submit()
         reader, writer = os.pipe()
-        words = (*COMMAND, "wait", *pace(simulator), "--quiet", *json_option, *ids)
+        words = (*COMMAND, "wait", *pace(simulator), "--quiet", *json_option, done, pending)
         async with started(*words, env=environment(simulator), stdout=writer) as process:
             os.close(writer)
             first = await asyncio.to_thread(os.read, reader, 65_536)
             os.close(reader)
+            await cancel(simulator, pending)
             ran = await ended(process)
 
-    assert ids[0].encode() in first
+    assert done.encode() in first
     assert (ran.code, ran.err) == (141, "")
 
 
