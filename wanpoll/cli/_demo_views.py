@@ -30,20 +30,25 @@ class DemoView(Protocol):
 
     def __enter__(self) -> Self:
         """Begin."""
+        ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End, and leave the terminal as it was."""
+        ...
 
     def open(self, count: int, quota: Rate, speed: float) -> None:
         """What is going to happen."""
+        ...
 
     def tell(self, now: float, title: str) -> None:
         """Something happens at the provider."""
+        ...
 
     def show(self, moment: Moment) -> None:
         """How things stand."""
+        ...
 
 
 class Pace:

@@ -34,7 +34,7 @@ class Line:
 
 
 # `Media.__module__` says "wanpoll", where the names in its annotations cannot be found.
-resolve_types(Media, vars(model))
+resolve_types(Media, dict(vars(model)))
 converter = Converter()
 converter.register_unstructure_hook(datetime, datetime.isoformat)
 converter.register_unstructure_hook(Media, make_dict_unstructure_fn(Media, converter, backup_url=override(omit=True)))

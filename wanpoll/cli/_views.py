@@ -23,20 +23,25 @@ class View(Protocol):
 
     def __enter__(self) -> Self:
         """Begin."""
+        ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End, and leave the terminal as it was."""
+        ...
 
     def show(self, statistics: Statistics, problem: WanpollError | None) -> None:
         """How things stand now, with the last problem met."""
+        ...
 
     def say(self, text: str) -> None:
         """Something that was never asked for, so that --quiet swallows it."""
+        ...
 
     def aside(self) -> AbstractContextManager[Any]:
         """While this is entered, others may write to the terminal."""
+        ...
 
 
 class Problems:

@@ -8,12 +8,11 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
 from wanpoll import Outcome, Poller
-from wanpoll._arguments import seconds, timeout_of
 from wanpoll.cli import OK, SOME_FAILED, exit_code
 from wanpoll.cli._ids import read_ids
 from wanpoll.cli._lines import for_machines, for_people
@@ -36,17 +35,16 @@ def run(arguments: argparse.Namespace) -> int:
     provider = find(arguments.provider)(base_url=arguments.base_url, interval=arguments.interval).bind(os.environ)
     for each in ids:
         provider.check_id(each)
-    terms = {"timeout": timeout_of(arguments.timeout)}
-    if arguments.expires_in is not None:
-        terms["expires_in"] = seconds("expires_in", arguments.expires_in)
+    terms = {name: getattr(arguments, name) for name in ("timeout", "expires_in")}
     command = WaitCommand(ids, chosen(quiet=arguments.quiet), for_machines if arguments.json else for_people)
-    return asyncio.run(command.run(provider, terms))
+    return asyncio.run(command.run(provider, {name: term for name, term in terms.items() if term is not None}))
 
 
 class WaitCommand:
     """One run of the command: which ids are still open, and how to show what ended."""
 
     def __init__(self, ids: Sequence[str], view: View, line: Callable[[Outcome], str]) -> None:
+        self._ids = ids
         self._open = dict.fromkeys(ids)
         self._view = view
         self._line = line
@@ -77,7 +75,7 @@ class WaitCommand:
     async def _print_ends(self, poller: Poller, terms: dict[str, Any]) -> None:
         look = asyncio.ensure_future(self._look(poller))
         try:
-            async with aclosing(_ends(poller, tuple(self._open), terms)) as ends:
+            async with aclosing(poller.as_completed(self._ids, **terms)) as ends:
                 async for outcome in ends:
                     self._print(outcome)
         finally:
@@ -102,15 +100,3 @@ class WaitCommand:
         for each in self._open:
             print(each, file=sys.stderr)
         sys.stderr.flush()
-
-
-async def _ends(poller: Poller, ids: Sequence[str], terms: dict[str, Any]) -> AsyncGenerator[Outcome, None]:
-    """The outcomes of `ids` as they end. (`Poller.as_completed` gives every task a day, whatever `--expires-in`.)"""
-    waits = [asyncio.ensure_future(poller.wait_for(each, **terms)) for each in ids]
-    try:
-        for end in asyncio.as_completed(waits):
-            yield await end
-    finally:
-        for wait in waits:
-            wait.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
