@@ -18,7 +18,7 @@ from wanpoll._core.machine import Machine
 from wanpoll._core.model import Outcome, Statistics, Task, Update
 from wanpoll._core.readings import Answer, Missed, Reading, Refused, Rejected
 from wanpoll._driver import Driver
-from wanpoll._waiters import Waiters
+from wanpoll._waiters import Wait, Waiters
 from wanpoll._waiting import Waiting
 from wanpoll.exceptions import (
     NotSupported,
@@ -147,41 +147,52 @@ class Poller:
 
         Raises `WaitTimeout`, `ProviderRefused`, `PollerClosed`, `TaskForgotten` or another `UsageError`.
         """
-        found = self._follow(self._registry.task(task, provider, context), expires_in)
+        found = self._wait_or_outcome(
+            self._registry.task(task, provider, context), timeout_of(timeout), seconds("expires_in", expires_in)
+        )
         if isinstance(found, Outcome):
             return found
-        outcome: Outcome = await self._waiting.one(found, timeout_of(timeout))
+        try:
+            outcome: Outcome = await found
+        finally:
+            self._waiting.leave(found)
         return outcome
 
-    async def wait_all(self, tasks: Iterable[str | Task], *, timeout: float | None = None) -> list[Outcome]:
+    async def wait_all(
+        self, tasks: Iterable[str | Task], *, timeout: float | None = None, expires_in: float = A_DAY
+    ) -> list[Outcome]:
         """Wait until all `tasks` end. Outcomes come in the order given, duplicates included; failures are values.
 
         Raises what `wait_for` raises. The tasks that have ended by then are answered at once when asked for again.
         """
-        self._running_loop()
-        return await self._waiting.all([self._registry.task(task) for task in many(tasks)], timeout_of(timeout))
+        wanted = [self._registry.task(task) for task in many(tasks)]
+        return await self._open_waiting().all(wanted, timeout_of(timeout), seconds("expires_in", expires_in))
 
     def as_completed(
-        self, tasks: Iterable[str | Task], *, timeout: float | None = None
+        self, tasks: Iterable[str | Task], *, timeout: float | None = None, expires_in: float = A_DAY
     ) -> AsyncGenerator[Outcome, None]:
         """Iterate over the outcomes of `tasks`, each as it ends; a task that is given twice comes once.
 
         Raises what `wait_for` raises, after the outcomes that came before.
         """
         wanted = {(each.provider, each.id): each for each in map(self._registry.task, many(tasks))}
-        self._running_loop()
-        return self._waiting.each(list(wanted.values()), timeout_of(timeout))
+        limits = timeout_of(timeout), seconds("expires_in", expires_in)
+        return self._open_waiting().each(list(wanted.values()), *limits)
 
     def watch(
-        self, task: str | Task, *, provider: str | None = None, context: Mapping[str, Any] | None = None
+        self,
+        task: str | Task,
+        *,
+        provider: str | None = None,
+        context: Mapping[str, Any] | None = None,
+        expires_in: float = A_DAY,
     ) -> AsyncGenerator[Update, None]:
         """Iterate over the news of `task`: what is known now, then each change; the last update is its end.
 
         Latest wins: a slow reader skips updates and slows nobody. Raises what `wait_for` raises.
         """
         watched = self._registry.task(task, provider, context)
-        self._running_loop()
-        return self._waiting.changes(watched)
+        return self._open_waiting().changes(watched, seconds("expires_in", expires_in))
 
     # -- following ---------------------------------------------------------------------------------------------
 
@@ -195,7 +206,7 @@ class Poller:
     ) -> Task:
         """Follow `task` without waiting; the `Task` with its provider filled in. Arguments are those of `wait_for`."""
         followed = self._registry.task(task, provider, context)
-        self._follow(followed, expires_in)
+        self._follow(followed, seconds("expires_in", expires_in))
         return followed
 
     def forget(self, task: str | Task, *, provider: str | None = None) -> bool:
@@ -230,9 +241,12 @@ class Poller:
         name = str(canceled.provider)
         if not self._providers[name].can_cancel:
             raise NotSupported(f"{name} cannot cancel tasks; forget(task) stops following it")
-        call = self._machine.cancel(name, canceled, self._clock.now())
+        wait = self._waiting.one(self._machine.cancel(name, canceled, self._clock.now()))
         self._driver.wake()
-        _check_canceled(canceled, await self._waiting.one(call))
+        try:
+            _check_canceled(canceled, await wait)
+        finally:
+            self._waiting.leave(wait)
 
     def statistics(self) -> Statistics:
         """Counts, rates and lags at this moment, frozen."""
@@ -241,10 +255,17 @@ class Poller:
 
     # -- inside ------------------------------------------------------------------------------------------------
 
-    def _follow(self, task: Task, expires_in: float = A_DAY) -> Entry | Outcome:
+    def _wait_or_outcome(self, task: Task, timeout: float | None, expires_in: float) -> Wait | Outcome:
+        found = self._follow(task, expires_in)
+        return found if isinstance(found, Outcome) else self._waiting.one(found, timeout)
+
+    def _open_waiting(self) -> Waiting:
+        self._running_loop()
+        return self._waiting
+
+    def _follow(self, task: Task, expires_in: float) -> Entry | Outcome:
         self._running_loop()
         age = None if task.submitted_at is None else self._clock.age(task.submitted_at)
-        expires_in = seconds("expires_in", expires_in)
         found = self._machine.track(str(task.provider), task, self._clock.now(), expires_in=expires_in, age=age)
         self._driver.wake()
         return found

@@ -34,9 +34,12 @@ class Waiter(Protocol):
 
 
 class Wait(asyncio.Future[Any]):
-    """Waits for one task or call."""
+    """Waits for one task or call. `key` and `timer` are what has to be let go in the end."""
 
-    __slots__ = ()
+    __slots__ = ("key", "timer")
+
+    key: Key
+    timer: asyncio.TimerHandle | None
 
     def ended(self, key: Key, result: Any) -> None:
         """Resolve with the result."""

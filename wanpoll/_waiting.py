@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from wanpoll._core.entries import Entry
 from wanpoll._core.model import Outcome, Task, Update
@@ -18,49 +18,58 @@ _BREATHE_EVERY = 500  # tasks followed in bulk between two turns of the event lo
 
 
 class Waiting:
-    """Lets callers wait on one event loop. `follow` starts to follow a task."""
+    """Lets callers wait on one event loop. `follow` starts to follow a task, which may run for so many seconds."""
 
-    def __init__(self, waiters: Waiters, follow: Callable[[Task], Found], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, waiters: Waiters, follow: Callable[[Task, float], Found], loop: asyncio.AbstractEventLoop
+    ) -> None:
         self._waiters = waiters
         self._follow = follow
         self._loop = loop
 
-    async def one(self, key: Key, timeout: float | None = None) -> Any:
-        """The outcome of a task, or the reading of a call."""
-        wait = Wait(loop=self._loop)
-        timer = None if timeout is None else self._limit(wait, [key], timeout)
-        self._waiters.add(key, wait)
-        try:
-            return await wait
-        finally:
-            self._leave(wait, (key,), timer)
+    def one(self, key: Key, timeout: float | None = None) -> Wait:
+        """The future outcome of a task, or reading of a call. Whoever awaits it calls `leave` in the end.
 
-    async def all(self, wanted: Sequence[Task], timeout: float | None) -> list[Outcome]:
+        (It is not a coroutine: with a hundred thousand waiters, a second frame for each is 30 MB.)
+        """
+        wait = Wait(loop=self._loop)
+        wait.key = key
+        wait.timer = self._limit(wait, [key], timeout)
+        self._waiters.add(key, wait)
+        return wait
+
+    def leave(self, wait: Wait) -> None:
+        """The caller of `one` is going."""
+        self._leave(wait, (wait.key,), wait.timer)
+
+    async def all(self, wanted: Sequence[Task], timeout: float | None, expires_in: float) -> list[Outcome]:
         """The outcomes of all `wanted`, in their order."""
         group, found = Group(loop=self._loop), list[Found]()
         timer = self._limit(group, found, timeout)
         try:
-            await self._join(group, wanted, found)
+            await self._join(group, wanted, expires_in, found)
             group.all_in()
             await group
             return [each if isinstance(each, Outcome) else group.outcomes[each] for each in found]
         finally:
             self._leave(group, found, timer)
 
-    async def each(self, wanted: Sequence[Task], timeout: float | None) -> AsyncGenerator[Outcome, None]:
+    async def each(
+        self, wanted: Sequence[Task], timeout: float | None, expires_in: float
+    ) -> AsyncGenerator[Outcome, None]:
         """The outcomes of all `wanted`, as they come."""
         stream, found = Stream(self._loop), list[Found]()
         timer = self._limit(stream, found, timeout)
         try:
-            await self._join(stream, wanted, found)
+            await self._join(stream, wanted, expires_in, found)
             for _ in wanted:
                 yield await stream.take()
         finally:
             self._leave(stream, found, timer)
 
-    async def changes(self, task: Task) -> AsyncGenerator[Update, None]:
+    async def changes(self, task: Task, expires_in: float) -> AsyncGenerator[Update, None]:
         """What is known of `task` now, then each change; the last one is its end."""
-        found = self._follow(task)
+        found = self._follow(task, expires_in)
         if isinstance(found, Outcome):
             yield final_update(found)
             return
@@ -76,10 +85,12 @@ class Waiting:
         finally:
             self._leave(watcher, (found,), None)
 
-    async def _join(self, waiter: Group | Stream, wanted: Iterable[Task], found: list[Found]) -> None:
+    async def _join(
+        self, waiter: Group | Stream, wanted: Iterable[Task], expires_in: float, found: list[Found]
+    ) -> None:
         """Follow all `wanted`, and let `waiter` wait for them. The event loop breathes in between."""
         for joined, task in enumerate(wanted, start=1):
-            each = self._follow(task)
+            each = self._follow(task, expires_in)
             found.append(each)
             if isinstance(each, Outcome) or self._waiters.add(each, waiter):
                 waiter.joined(each)
