@@ -42,9 +42,12 @@ class Line:
     writer: asyncio.StreamWriter
 
     async def write(self, data: bytes) -> None:
-        """Send `data`."""
-        self.writer.write(data)
-        await self.writer.drain()
+        """Send `data`. Raises `ConnectionError` once the client has gone."""
+        try:
+            self.writer.write(data)
+            await self.writer.drain()
+        except RuntimeError as error:  # uvloop's word for it
+            raise ConnectionResetError from error
 
     def close(self) -> None:
         """End the connection in an orderly way."""
@@ -69,7 +72,7 @@ class RawServer:
 
     def __init__(self, play: Play) -> None:
         self._play = play
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[asyncio.Task[Any], asyncio.StreamWriter] = {}
         self.asked: list[Asked] = []
         self.connections = 0
         self.errors: list[Exception] = []
@@ -81,9 +84,11 @@ class RawServer:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._tasks.values():
+            writer.transport.abort()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=1)
+            assert not late, "a play did not notice that its client has gone"
         if self.errors:
             raise self.errors[0]
 
@@ -101,7 +106,7 @@ class RawServer:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._tasks.add(task)
+        self._tasks[task] = writer
         self.connections += 1
         try:
             await self._serve(self.connections, Line(reader, writer))
@@ -110,7 +115,7 @@ class RawServer:
         except Exception as error:
             self.errors.append(error)
         finally:
-            self._tasks.discard(task)
+            del self._tasks[task]
             writer.close()
 
     async def _serve(self, connection: int, line: Line) -> None:

@@ -270,7 +270,8 @@ async def test_headers():
     """A question carries the key and asks for plain JSON; nothing else is told, and no cookies are kept."""
     answer = http(b"{}", headers={"Set-Cookie": "session=canary; Path=/"})
     async with RawServer(says(answer)) as server:
-        provider = server.provider().bind({})
+        # by name: aiohttp's own jar keeps no cookies of numeric hosts
+        provider = server.provider(base_url=f"http://localhost:{server.port}/api/v1").bind({})
         transport = HttpTransport()
         for _ in range(2):
             await transport.send(provider, Request("GET", f"{provider.base_url}/x", {"X-Extra": "1"}))
