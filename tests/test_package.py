@@ -9,7 +9,9 @@ import pkgutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_type_hints
 
+import attrs
 import pytest
 
 import wanpoll
@@ -35,6 +37,14 @@ def test_public_names_say_that_they_are_public() -> None:
     """Tracebacks and documentation read `wanpoll.Poller`, not the file that it lives in."""
     for name in wanpoll.__all__:
         assert getattr(wanpoll, name).__module__ == "wanpoll"
+
+
+def test_the_types_of_public_values_can_be_looked_up() -> None:
+    """By cattrs and pydantic, for instance, in the code of users."""
+    for module in (wanpoll, wanpoll.observers, wanpoll.providers):
+        for name in module.__all__:
+            if attrs.has(getattr(module, name)):
+                assert get_type_hints(getattr(module, name))
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -85,12 +85,12 @@ class Account:
 
     def take(self, now: float) -> Ticket | None:
         """The next question to ask, if there is one and the quota and the number under way permit it."""
-        if not self._may_ask() or (place := self.budget.take(now)) is None:
+        if not self._may_ask() or not self.budget.take(now):
             return None
         job = (self.urgent or self.due).popleft()
         self.withdraw(job)
         job.urgent = False
-        job.ticket = ticket = Ticket(self, (job,), place, now)
+        job.ticket = ticket = Ticket(self, (job,), now)
         self.in_flight[ticket] = None
         self.requests += 1
         return ticket
@@ -100,7 +100,7 @@ class Account:
         if ticket not in self.in_flight:
             return False
         del self.in_flight[ticket]
-        self.budget.done(ticket.place, now)
+        self.budget.done(now)
         for job in ticket.jobs:
             job.ticket = None
         return True

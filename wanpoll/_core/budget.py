@@ -4,7 +4,8 @@ The promise is about the *server's* clock: in no window of `rate.per` seconds do
 `rate.requests`. The client knows only that a request reached the server somewhere between its sending and its
 answer. So a request occupies its place from its sending until `per` seconds after its answer. Of any
 `requests + 1` arrivals inside one window the last-sent would have found every place occupied; so there are never
-that many, whatever the latency and its jitter. (`ARRIVAL` bounds how long a hanging request can hold a place.)
+that many, whatever the latency, its jitter, and the stalls of our own loop. The price is a rate of
+`requests / (per + latency)`, and that a hanging request keeps its place until it is given up.
 
 Inside the window, requests are spaced by a leaky bucket (GCRA) whose burst is a quarter of the window's requests:
 providers count bursts too.
@@ -15,15 +16,11 @@ additive increase.
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import math
+from collections import deque
 
 from wanpoll._core.model import Rate
 from wanpoll._core.schedule import RESOLUTION
-
-ARRIVAL = 1.0
-"""Seconds after which a request without an answer is taken to have reached the server long ago."""
 
 LONGEST_PAUSE = 3600.0
 """Seconds. No `Retry-After` silences an account for longer."""
@@ -49,7 +46,6 @@ class Budget:
         "_paused_until",
         "_recent",
         "_recent_at",
-        "_serials",
         "_share",
         "rate",
     )
@@ -57,43 +53,47 @@ class Budget:
     def __init__(self, rate: Rate) -> None:
         self.rate = rate
         self._hold = rate.per + 2 * RESOLUTION  # early timers may not shorten a window
-        self._serials = itertools.count(1)
-        self._open: dict[int, float] = {}  # place -> when it was taken, oldest first
-        self._cooling: list[float] = []  # heap: when places become free
+        self._open = 0  # places whose request is under way
+        self._cooling: deque[float] = deque()  # when the other places become free
         self._even_at = -math.inf  # GCRA's theoretical arrival time
         self._share = 1.0
         self._full = self._limits_of(1.0)
         self._eased_at = -math.inf
         self._paused_until = -math.inf
-        self._born = math.inf
+        self._born: float | None = None
         self._recent = 0.0
         self._recent_at = -math.inf
 
-    def take(self, now: float) -> int | None:
-        """A place for one request, or None when there is none at `now`."""
+    def take(self, now: float) -> bool:
+        """Take a place for one request; False when there is none at `now`."""
         if self.next_at(now) > now + RESOLUTION:
-            return None
-        place = next(self._serials)
-        self._open[place] = now
+            return False
+        self._open += 1
         self._even_at = max(self._even_at, now) + self._limits(now)[1]
-        self._born = min(self._born, now)
+        if self._born is None:
+            self._born = now
         self._recent = self._remembered(now) + 1.0
         self._recent_at = now
-        return place
+        return True
 
-    def done(self, place: int, now: float) -> None:
-        """The request in `place` was answered, or given up."""
-        if self._open.pop(place, None) is not None:
-            heapq.heappush(self._cooling, now + self._hold)
+    def done(self, now: float) -> None:
+        """A request was answered, or given up."""
+        self._open -= 1
+        self._cooling.append(now + self._hold)
 
     def next_at(self, now: float) -> float:
-        """The earliest time at which `take` can succeed; `now` when it can at once."""
-        self._settle(now + RESOLUTION)
+        """The earliest time at which `take` can succeed, `now` when it can at once.
+
+        Infinity when an answer has to come first: nothing is to be expected before `done`.
+        """
+        cooling = self._cooling
+        while cooling and cooling[0] <= now + RESOLUTION:
+            cooling.popleft()
         places, _, tolerance = self._limits(now)
         earliest = max(now, self._paused_until, self._even_at - tolerance)
-        if len(self._open) + len(self._cooling) >= places:
-            return max(earliest, self._first_free())
-        return earliest
+        if self._open + len(cooling) < places:
+            return earliest
+        return max(earliest, cooling[0]) if cooling else math.inf
 
     def throttle(self, now: float, asked_at: float, retry_after: float | None = None) -> None:
         """The server said that it was asked too often; `asked_at` is when that request was sent.
@@ -124,8 +124,10 @@ class Budget:
     def measured(self, now: float) -> float:
         """Requests per second that were made lately."""
         memory = _MEMORY * self.rate.per
-        lived = now - self._born
-        return self._remembered(now) / (memory * -math.expm1(-lived / memory)) if lived > 0 else 0.0
+        if self._born is None:
+            return 0.0
+        lived = max(now - self._born, self.rate.per)
+        return self._remembered(now) / (memory * -math.expm1(-lived / memory))
 
     def _limits(self, now: float) -> tuple[int, float, float]:
         """Places in a window, seconds between even requests, and how far a burst may run ahead of even."""
@@ -135,23 +137,6 @@ class Budget:
         places = max(1, int(self.rate.requests * share))
         spacing = self.rate.per / (self.rate.requests * share)
         return places, spacing, spacing * max(0, int(places * _BURST) - 1)
-
-    def _settle(self, now: float) -> None:
-        """Let go of the places that are free at `now`."""
-        while self._open:
-            place, taken = next(iter(self._open.items()))
-            if taken + ARRIVAL > now:
-                break
-            del self._open[place]
-            heapq.heappush(self._cooling, taken + ARRIVAL + self._hold)
-        while self._cooling and self._cooling[0] <= now:
-            heapq.heappop(self._cooling)
-
-    def _first_free(self) -> float:
-        times = self._cooling[:1]
-        if self._open:
-            times.append(next(iter(self._open.values())) + ARRIVAL + self._hold)
-        return min(times)
 
     def _pause(self, now: float, seconds: float) -> None:
         self._paused_until = max(self._paused_until, now + seconds)

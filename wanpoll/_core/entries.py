@@ -84,12 +84,11 @@ Job: TypeAlias = Entry | Call
 class Ticket:
     """The right to ask one question, and its receipt: of `job`, and for a poll of `entries`."""
 
-    __slots__ = ("account", "deadline", "era", "jobs", "place", "taken_at")
+    __slots__ = ("account", "deadline", "era", "jobs", "taken_at")
 
-    def __init__(self, account: Account, jobs: tuple[Job, ...], place: int, now: float) -> None:
+    def __init__(self, account: Account, jobs: tuple[Job, ...], now: float) -> None:
         self.account = account
         self.jobs = jobs
-        self.place = place
         self.era = account.era
         self.taken_at = now
         self.deadline = now + account.poll_timeout

@@ -1,6 +1,7 @@
-"""News from the core: for those who wait, and for observers. Frozen, and free of secrets."""
+"""News from the core: for those who wait, and for observers. Frozen, and free of secrets.
 
-from __future__ import annotations
+(Annotations are evaluated in this file: `typing.get_type_hints` looks them up in the public module.)
+"""
 
 from typing import TypeAlias
 

@@ -1,6 +1,7 @@
-"""The values that users see. All are frozen: they cross boundaries, live objects stay home."""
+"""The values that users see. All are frozen: they cross boundaries, live objects stay home.
 
-from __future__ import annotations
+(Annotations are evaluated in this file: `typing.get_type_hints` looks them up in the public module.)
+"""
 
 import enum
 from collections.abc import Mapping
@@ -145,7 +146,7 @@ class Outcome:
         """Whether the task succeeded."""
         return self.status is Status.SUCCEEDED
 
-    def raise_for_status(self) -> Outcome:
+    def raise_for_status(self) -> "Outcome":
         """Return this outcome if the task succeeded, else raise `TaskFailed`, `TaskCanceled` or `TaskExpired`."""
         if self.ok:
             return self

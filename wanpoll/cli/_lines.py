@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from attrs import frozen, resolve_types
+from attrs import frozen
 from cattrs import Converter
 from cattrs.gen import make_dict_unstructure_fn, override
 
-from wanpoll._core import model
 from wanpoll._core.model import Failure, Media, Outcome, Status
 from wanpoll.cli._texts import json_line, printable
 
@@ -33,8 +32,6 @@ class Line:
     polls: int
 
 
-# `Media.__module__` says "wanpoll", where the names in its annotations cannot be found.
-resolve_types(Media, dict(vars(model)))
 converter = Converter()
 converter.register_unstructure_hook(datetime, datetime.isoformat)
 converter.register_unstructure_hook(Media, make_dict_unstructure_fn(Media, converter, backup_url=override(omit=True)))

@@ -3,8 +3,6 @@
 A provider has no I/O, no clock and no state. It makes a `Request`, and reads the `Reply`.
 """
 
-from __future__ import annotations
-
 import abc
 import copy
 import math
