@@ -790,7 +790,7 @@ async def test_each_fault(fault):
     async with (
         RawServer(_true_ends()) as server,
         FaultProxy(server.port, faults=[fault], chance=0.4, seed=1) as proxy,
-        Poller(proxy.provider(interval=0.02), poll_timeout=0.1) as poller,
+        Poller(proxy.provider(interval=0.02), poll_timeout=0.3, max_in_flight=8) as poller,
     ):
         outcomes = await poller.wait_all([f"{n}" for n in range(8)], timeout=10)
         requests = poller.statistics().requests
@@ -802,14 +802,14 @@ async def test_each_fault(fault):
 
 @on_both_loops
 async def test_all_faults():
-    """Through a proxy that breaks every third answer in one way or another, forty tasks end as they truly ended."""
-    ids = [f"{n}" for n in range(40)]
+    """Through a proxy that breaks every third answer in one way or another, thirty tasks end as they truly ended."""
+    ids = [f"{n}" for n in range(30)]
     async with (
         RawServer(_true_ends()) as server,
         FaultProxy(server.port, chance=0.3, seed=7) as proxy,
-        Poller(proxy.provider(interval=0.02), poll_timeout=0.1) as poller,
+        Poller(proxy.provider(interval=0.02), poll_timeout=0.3, max_in_flight=8) as poller,
     ):
-        outcomes = await poller.wait_all(ids, timeout=15)
+        outcomes = await poller.wait_all(ids, timeout=18)
         requests = poller.statistics().requests
 
     assert [_end_of(task_id) for task_id in ids] == [outcome.status for outcome in outcomes]
