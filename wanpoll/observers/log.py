@@ -22,11 +22,13 @@ class Log:
         """Write a line, if `event` is worth one."""
         if isinstance(event, PollMissed):
             level = logging.WARNING if self._is_news(event) else logging.DEBUG
-            self._logger.log(level, "missed a poll, will ask again: %s (task %s)", event.problem, event.task.id)
+            if self._logger.isEnabledFor(level):
+                problem = _one_line(event.problem)
+                self._logger.log(level, "missed a poll, will ask again: %s (task %s)", problem, event.task.id)
         elif isinstance(event, AccountThrottled):
             self._logger.info("%s asks for less: using %.0f %% of its quota", event.provider, 100 * event.share)
         elif isinstance(event, AccountRefused | TaskBroken):
-            self._logger.error("%s", event.error)
+            self._logger.error("%s", _one_line(event.error))
         elif isinstance(event, UnknownWord):
             self._logger.warning("%s says %.80r, which is no known status: still waiting", event.provider, event.word)
 
@@ -37,3 +39,8 @@ class Log:
             return False
         self._told[key] = now
         return True
+
+
+def _one_line(error: Exception) -> str:
+    """Its text, in which a provider's words may stand: they forge no lines and steer no terminal."""
+    return "".join(each if each.isprintable() else " " for each in str(error))
