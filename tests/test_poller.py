@@ -258,7 +258,7 @@ def test_ten_thousand_tasks_stay_inside_the_quota() -> None:
     """Every window of a second holds twenty questions at most, and all tasks end."""
 
     async def main() -> None:
-        cloud = Cloud(runs=600.0)
+        cloud = Cloud(runs=300.0)
         async with cloud.poller(quota=Rate(20)) as poller:
             outcomes = await poller.wait_all([f"t{number}" for number in range(10_000)])
 
