@@ -17,7 +17,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from tests.faultproxy import Asked, Line, RawServer, http
-from wanpoll import Outcome, Poller, Rate, Status, Task, WanpollError
+from wanpoll import Outcome, Poller, Rate, Status, WanpollError
 from wanpoll.observers.prometheus import Metrics
 
 SIGNATURE = "CANARYSIGNATURE"
@@ -182,13 +182,13 @@ async def _lived(journal: Journal, provider: Any, registry: CollectorRegistry) -
         journal.keep(event, *(getattr(event, name) for name in ("problem", "error", "update") if hasattr(event, name)))
 
     async def watch() -> None:
-        async for update in poller.watch(Task("a", context={"note": LINK})):
+        async for update in poller.watch("a"):
             journal.keep(update, update.problem)
 
     async with Poller(provider, observer=[collect, _raises, Metrics(registry)], poll_timeout=1.0) as poller:
         watching = asyncio.create_task(watch())
         try:
-            outcome = await poller.wait_for("a", timeout=0.1)
+            outcome = await poller.wait_for("a", context={"note": LINK}, timeout=0.1)
         except WanpollError as error:
             journal.keep(error, error.args)
         try:
