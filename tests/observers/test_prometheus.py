@@ -76,4 +76,4 @@ def test_without_the_package(monkeypatch):
 
     with pytest.raises(MissingExtra, match=r"pip install 'wanpoll\[prometheus\]'") as caught:
         Metrics()
-    assert caught.value.__suppress_context__
+    assert (caught.value.__cause__, caught.value.__suppress_context__) == (None, True)

@@ -196,12 +196,14 @@ def test_excerpt_shows_the_beginning():
     assert excerpt("café ".encode() + b"\xff") == r"caf\xe9 \ufffd"
 
 
-@given(st.integers(0, 900))
-def test_excerpts_show_no_part_of_a_key(before):
-    """Wherever the cut falls, it does not leave the first half of a key for people to read."""
-    body = b"x " * (before // 2) + b'"sk-0123456789abcdefghijklmnopqrstuv" and so on' * 5
+@given(
+    st.integers(0, 900), st.sampled_from(["0123456789abcdefghijklmnopqrstuv", "sk-0123456789abcdefghijklmnopqrstuv"])
+)
+def test_excerpts_show_no_part_of_a_key(before, key):
+    """Wherever the cut falls, it does not leave the first half of a key, which nobody could recognise any more."""
+    shown = excerpt(b"x " * (before // 2) + b"y" * (before % 2) + f'"{key}" and so on'.encode() * 5)
 
-    assert "0123" not in excerpt(body)
+    assert shown.count("0123") == shown.count(key)
 
 
 SIGNED = [
@@ -260,10 +262,10 @@ def test_redact_takes_linear_time(piece):
     """A megabyte made to hurt is read in a moment: no answer delays other tasks."""
     hostile = "http://" + piece * (1_000_000 // len(piece))
 
-    began = time.perf_counter()
+    began = time.process_time()
     redact(hostile, "sk-secret")
 
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
 
 
 def test_secret_has_a_silent_repr():
