@@ -94,3 +94,10 @@ def test_the_shared_empty_mapping_stays_empty() -> None:
 def test_the_package_is_typed() -> None:
     """Type checkers look for the marker."""
     assert (Path(wanpoll.__file__).parent / "py.typed").exists()
+
+
+def test_the_repr_of_an_outcome_holds_no_documents_of_the_provider() -> None:
+    """Either may hold a signed URL."""
+    signed = {"url": "https://h.example/x?Signature=CANARY"}
+
+    assert "CANARY" not in repr(Outcome(Task("a", context=signed), Status.SUCCEEDED, usage=signed, raw=signed))

@@ -320,7 +320,8 @@ def _check_canceled(task: Task, reading: Reading) -> None:
         raise NotSupported(f"{task.provider} does not cancel task {task.id} now: {reading.failure}")
     if isinstance(reading, Refused):
         raise ProviderRefused(str(task.provider), reading.code, reading.message)
-    raise reading.problem if isinstance(reading, Missed) else reading.error
+    error = reading.problem if isinstance(reading, Missed) else reading.error
+    raise type(error)(*error.args)  # the event holds the first one, which stays without a traceback
 
 
 Poller.__module__ = "wanpoll"

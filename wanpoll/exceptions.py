@@ -128,9 +128,9 @@ class DecodeError(WanpollError):
 class TransportError(WanpollError):
     """A question without a usable answer: a missed poll, asked again.
 
-    `kind` is one of "connect", "tls", "disconnected", "timeout", "too large", "redirect", "throttled",
-    "server error", "rejected", "encoding", "broken provider"; `status` is the HTTP status where there was one,
-    `detail` the provider's code and message or the reason, redacted.
+    `kind` is one of "connect", "tls", "disconnected", "timeout", "too large", "redirect", "throttled", "server error",
+    "error answer", "encoding" and "protocol" (not HTTP as it should be). `status` is the HTTP status where there was
+    one, `detail` the provider's code and message or the reason, redacted.
     """
 
     def __init__(self, provider: str, kind: str, status: int | None = None, detail: str = "") -> None:

@@ -619,3 +619,17 @@ def test_a_throttled_answer_without_retry_after_slows_the_account_too() -> None:
 
     assert bench.told(ev.AccountThrottled) == [ev.AccountThrottled(NAME, 0.5)]
     assert bench.machine.statistics(bench.now).request_budget == pytest.approx(5.0)
+
+
+def test_a_storm_of_429_is_told_once() -> None:
+    """Fifty answers to one burst are one slow-down, and one line in the log."""
+    bench = Bench(quota=Rate(100))
+    for number in range(50):
+        bench.track(f"t{number}")
+    tickets = bench.take()
+    bench.now += 0.1
+    for ticket in tickets:
+        bench.answer(ticket, miss("throttled", throttled=True))
+
+    assert len(tickets) > 10
+    assert len(bench.told(ev.AccountThrottled)) == 1

@@ -95,17 +95,20 @@ class Budget:
             return earliest
         return max(earliest, cooling[0]) if cooling else math.inf
 
-    def throttle(self, now: float, asked_at: float, retry_after: float | None = None) -> None:
+    def throttle(self, now: float, asked_at: float, retry_after: float | None = None) -> bool:
         """The server said that it was asked too often; `asked_at` is when that request was sent.
 
         Answers to what was sent before the last slow-down tell nothing new: one burst halves the rate once.
+        Returns whether this one was news.
         """
-        if asked_at >= self._eased_at:
+        is_news = asked_at >= self._eased_at
+        if is_news:
             self._share = max(_LEAST_SHARE, self.share(now) * _DECREASE)
             self._eased_at = now
             self._pause(now, self.rate.per / self._share)
         if retry_after is not None:
             self._pause(now, min(retry_after, LONGEST_PAUSE))
+        return is_news
 
     def share(self, now: float) -> float:
         """The part of the quota that is used at `now`: 1, or less after a throttled request."""

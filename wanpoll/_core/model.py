@@ -126,7 +126,8 @@ class Outcome:
 
     `reason` is "expired" or "unknown" where `status` is EXPIRED. `failure` is the provider's code and message.
     The three times are aware, or None where the provider does not tell them. `polls` counts the answers read
-    about this task. `raw` is the provider's own document; it may hold signed URLs and is left out of the repr.
+    about this task. `usage` and `raw` are the provider's own documents; they may hold signed URLs and are left out
+    of the repr.
     """
 
     task: Task
@@ -134,7 +135,7 @@ class Outcome:
     media: tuple[Media, ...] = ()
     failure: Failure | None = None
     reason: str | None = None
-    usage: Mapping[str, Any] = field(default=NOTHING, hash=False)
+    usage: Mapping[str, Any] = field(default=NOTHING, repr=False, hash=False)
     submitted_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None

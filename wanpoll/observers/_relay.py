@@ -69,7 +69,7 @@ class Relay:
             for observer in self._observers:
                 try:
                     observer(event)
-                except Exception:
+                except BaseException:  # even SystemExit ends an observer's call only
                     logger.exception("observer %r raised; it goes on being called", observer)
 
 
