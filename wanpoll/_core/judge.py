@@ -64,9 +64,10 @@ class Judge:
     def _missed(self, ticket: Ticket, reading: Missed, now: float) -> None:
         account = ticket.account
         self.ledger.problems[getattr(reading.problem, "kind", "unreadable")] += 1
-        if reading.throttled or reading.retry_after is not None:
-            if account.budget.throttle(now, ticket.taken_at, reading.retry_after):
-                self.ledger.say(account, ev.AccountThrottled(account.name, account.budget.share(now)))
+        if not reading.throttled and reading.retry_after is None:
+            return
+        if account.budget.throttle(now, ticket.taken_at, reading.retry_after):
+            self.ledger.say(account, ev.AccountThrottled(account.name, account.budget.share(now)))
 
     def _believed_spent(self, account: Account, now: float) -> bool:
         if account.spent_since is None:
