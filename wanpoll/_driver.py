@@ -122,7 +122,7 @@ class Driver:
         if self._observed:
             verdict = type(reading).__name__.lower()
             self._tell(ticket.account, Asked(ticket.account.name, len(ticket.jobs), now - ticket.taken_at, verdict))
-        self._turn()
+        self.wake()  # answers that come together are one turn
 
     async def _ask(self, ticket: Ticket) -> Reading:
         """What the answer to a ticket means. Whatever goes wrong is a value."""

@@ -58,22 +58,6 @@ class HttpTransport:
         """Ask `provider`. Raises `UsageError` when the request would carry the key to another host."""
         if not request.url.startswith(f"{provider.base_url}/"):
             raise UsageError(f"{provider.name}: a request left base_url; its key stays home")
-        try:
-            return await self._exchange(provider, request)
-        except _Failed as failed:
-            problem = TransportError(provider.name, failed.kind, detail=failed.detail)
-            return Missed(problem, at_once=failed.unread)
-
-    async def aclose(self) -> None:
-        """Close all connections."""
-        sessions, self._sessions = self._sessions, {}
-        for session in sessions.values():
-            await session.close()
-        if self._connector is not None:
-            await self._connector.close()
-            self._connector = None
-
-    async def _exchange(self, provider: Provider, request: Request) -> Reply:
         session = self._sessions.get(_account(provider)) or self._open(provider)
         failed: _Failed
         try:
@@ -92,7 +76,17 @@ class HttpTransport:
             failed = error
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             failed = _failure(error)
-        raise failed from None
+        problem = TransportError(provider.name, failed.kind, detail=failed.detail)
+        return Missed(problem, at_once=failed.unread)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        sessions, self._sessions = self._sessions, {}
+        for session in sessions.values():
+            await session.close()
+        if self._connector is not None:
+            await self._connector.close()
+            self._connector = None
 
     def _open(self, provider: Provider) -> aiohttp.ClientSession:
         if self._connector is None:

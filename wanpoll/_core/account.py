@@ -39,6 +39,7 @@ class Account:
         self.schedule: Schedule[Job] = Schedule()
         self.due: deque[Job] = deque()
         self.urgent: deque[Job] = deque()
+        self._unguarded: list[Job] = []  # promoted a moment ago
         self.in_flight: dict[Ticket, None] = {}  # oldest first
         self.requests = 0
         self.refused: ProviderRefused | None = None
@@ -58,10 +59,7 @@ class Account:
 
     def enqueue(self, job: Job, deadline: float) -> None:
         """Put `job` among the due. Its slot in the schedule is its `deadline` from now on."""
-        queue = self.urgent if job.urgent else self.due
-        if job.queue is not queue:
-            job.queue = queue
-            queue.append(job)
+        self._queue(job)
         if deadline == float("inf"):
             self.schedule.remove(job)
         else:
@@ -81,7 +79,15 @@ class Account:
             if isinstance(job, Entry) and job.expires_at <= now + RESOLUTION:
                 yield job
             else:
+                self._queue(job)
+                self._unguarded.append(job)
+
+    def guard(self) -> None:
+        """Give those that were promoted and have to wait their deadline; most are taken at once and need none."""
+        for job in self._unguarded:
+            if job.queue is not None:
                 self.enqueue(job, job.expires_at)
+        self._unguarded.clear()
 
     def take(self, now: float) -> Ticket | None:
         """The next question to ask, if there is one and the quota and the number under way permit it."""
@@ -136,6 +142,12 @@ class Account:
         _skip_stale(self.due)
         _skip_stale(self.urgent)
         return max((now - queue[0].due_at for queue in (self.due, self.urgent) if queue), default=0.0)
+
+    def _queue(self, job: Job) -> None:
+        queue = self.urgent if job.urgent else self.due
+        if job.queue is not queue:
+            job.queue = queue
+            queue.append(job)
 
     def _may_ask(self) -> bool:
         """Whether a question waits and only the budget could hold it back. A refused account is probed singly."""

@@ -82,9 +82,9 @@ Job: TypeAlias = Entry | Call
 
 
 class Ticket:
-    """The right to ask one question, and its receipt: of `job`, and for a poll of `entries`."""
+    """The right to ask one question about `tasks`, and its receipt: for a poll of entries, or for one call."""
 
-    __slots__ = ("account", "deadline", "era", "jobs", "taken_at")
+    __slots__ = ("account", "deadline", "era", "is_call", "jobs", "taken_at", "tasks")
 
     def __init__(self, account: Account, jobs: tuple[Job, ...], now: float) -> None:
         self.account = account
@@ -92,13 +92,5 @@ class Ticket:
         self.era = account.era
         self.taken_at = now
         self.deadline = now + account.poll_timeout
-
-    @property
-    def is_call(self) -> bool:
-        """Whether this is a call, not a poll."""
-        return isinstance(self.jobs[0], Call)
-
-    @property
-    def tasks(self) -> tuple[Task, ...]:
-        """The tasks that the question is about."""
-        return tuple(job.task for job in self.jobs)
+        self.is_call = isinstance(jobs[0], Call)
+        self.tasks: tuple[Task, ...] = tuple([job.task for job in jobs])

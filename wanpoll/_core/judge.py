@@ -110,8 +110,10 @@ class Judge:
             self._again(entry, ticket, now, now)
 
     def _answered(self, entry: Entry, ticket: Ticket, answer: Answer, now: float) -> None:
-        seen = next((each for each in answer.observations if each.task_id == entry.task.id), None)
-        if seen is None:
+        for seen in answer.observations:
+            if seen.task_id == entry.task.id:
+                break
+        else:
             self._miss(entry, ticket, DecodeError(entry.account.name, "the answer", "does not name this task"), now)
             return
         entry.polls += 1

@@ -28,6 +28,7 @@ class Machine:
     def __init__(self, *, unknown_grace: float = 30.0) -> None:
         self.accounts: dict[str, Account] = {}
         self._agenda: Schedule[Account] = Schedule()
+        self._touched: dict[Account, float] = {}  # accounts whose time in the agenda may be stale, and since when
         self._ledger = Ledger()
         self._judge = Judge(self._ledger, unknown_grace)
         self._overdue: list[Ticket] = []
@@ -125,6 +126,13 @@ class Machine:
 
     def next_at(self) -> float | None:
         """When to call `take_due` again; None when nothing is to come."""
+        for account, now in self._touched.items():
+            at = account.next_at(now)
+            if at is None:
+                self._agenda.remove(account)
+            else:
+                self._agenda.set(account, at)
+        self._touched.clear()
         return self._agenda.next_at()
 
     def take_due(self, now: float) -> list[Ticket]:
@@ -137,6 +145,7 @@ class Machine:
                 self._deadline(entry, now)
             while (ticket := account.take(now)) is not None:
                 tickets.append(ticket)
+            account.guard()
             self._touch(account, now)
         return tickets
 
@@ -161,12 +170,8 @@ class Machine:
     # -- time --------------------------------------------------------------------------------------------------
 
     def _touch(self, account: Account, now: float) -> None:
-        """Note in the agenda when the account wants to be woken."""
-        at = account.next_at(now)
-        if at is None:
-            self._agenda.remove(account)
-        else:
-            self._agenda.set(account, at)
+        """Something changed at `account`. When it wants to be woken is reckoned when somebody asks."""
+        self._touched[account] = now
 
     def _deadline(self, entry: Entry, now: float) -> None:
         """The entry's time is over: one last poll, if the account may ask and its turn comes soon enough."""
@@ -180,7 +185,7 @@ class Machine:
 
     def _note_stall(self, now: float) -> None:
         """Give the questions under way the time that a stall of our own loop took from them."""
-        promised = self._agenda.next_at()
+        promised = self.next_at()
         if promised is None or now <= promised + STALL:
             return
         for account in self.accounts.values():

@@ -43,7 +43,7 @@ class Status(enum.StrEnum):
     @property
     def is_final(self) -> bool:
         """Whether the task has ended."""
-        return self not in (Status.PENDING, Status.RUNNING)
+        return self is not Status.PENDING and self is not Status.RUNNING
 
 
 @frozen

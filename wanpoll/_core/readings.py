@@ -32,6 +32,11 @@ class Observation:
     finished_at: datetime | None = None
     raw: Mapping[str, Any] = field(default=NOTHING, repr=False)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it holds none of the provider's own words."""
+        return self.status is not None and self.failure is None and not self.media
+
 
 @frozen
 class NoSuchTask:

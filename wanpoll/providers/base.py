@@ -21,6 +21,7 @@ from wanpoll.providers.rules import ErrorRule, Verdict, classify
 from wanpoll.providers.wire import Lenient, decode, structure
 
 _TASK_ID = re.compile(r"[A-Za-z0-9._:-]{1,256}")
+_UNRESERVED = re.compile(r"[A-Za-z0-9._-]+")
 _LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
 _URL_TEXT = re.compile(r"[!-\[\]-~]+")  # no spaces, line breaks or backslashes: readers of URLs disagree on them
 _MOST_DETAIL = 300
@@ -193,14 +194,14 @@ class Provider(abc.ABC):
     def _cleaned(self, reading: Reading) -> Reading:
         if not isinstance(reading, Answer):
             return reading
+        if all(isinstance(part, Observation) and part.is_plain for part in reading.observations):
+            return reading  # the common case: not yet
         return Answer(tuple(map(self._cleaned_part, reading.observations)))
 
     def _cleaned_part(self, part: Observation | NoSuchTask) -> Observation | NoSuchTask:
         failure = part.failure and self._cleaned_failure(part.failure)
         if isinstance(part, NoSuchTask):
             return evolve(part, failure=failure)
-        if failure is None and part.status is not None and not part.media:
-            return part  # the common case: not yet
         media = tuple(
             evolve(each, failure=self._cleaned_failure(each.failure)) if each.failure else each for each in part.media
         )
@@ -218,7 +219,7 @@ class Provider(abc.ABC):
 
 def quoted(task_id: str) -> str:
     """`task_id` as one segment of a URL's path."""
-    return quote(task_id, safe="")
+    return task_id if _UNRESERVED.fullmatch(task_id) else quote(task_id, safe="")
 
 
 def _checked_key(key: str) -> Secret:
