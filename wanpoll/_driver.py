@@ -16,7 +16,7 @@ from wanpoll._core.events import Asked, Event
 from wanpoll._core.machine import Machine
 from wanpoll._core.readings import Broken, Missed, Reading
 from wanpoll.exceptions import DecodeError, UsageError, WanpollError
-from wanpoll.providers.base import Provider, Reply, Request
+from wanpoll.providers.base import Provider, Reply
 from wanpoll.transport import Transport
 
 BIG_ANSWER = 256 * 1024
@@ -109,10 +109,23 @@ class Driver:
         self._turn()
 
     async def _question(self, ticket: Ticket) -> None:
+        """Ask, and tell the machine what the answer means. Whatever goes wrong is a value."""
+        provider = self._providers[ticket.account.name]
         try:
-            reading = await self._ask(ticket)
+            request = provider.ask_cancel(ticket.tasks[0]) if ticket.is_call else provider.ask(ticket.tasks)
+            reading: Reply | Reading = await self._transport.send(provider, request)
+            if isinstance(reading, Reply):
+                if len(reading.body) > BIG_ANSWER:
+                    reading = await asyncio.to_thread(_read, provider, ticket, reading)
+                else:
+                    reading = _read(provider, ticket, reading)
+        except Exception as error:
+            reading = Broken(_blame(provider, "ask", error))
         finally:
             self._questions.pop(ticket, None)
+        self._answered(ticket, reading)
+
+    def _answered(self, ticket: Ticket, reading: Reading) -> None:
         now = self._clock.now()
         try:
             self._machine.observe(ticket, reading, now)
@@ -124,33 +137,15 @@ class Driver:
             self._tell(ticket.account, Asked(ticket.account.name, len(ticket.jobs), now - ticket.taken_at, verdict))
         self.wake()  # answers that come together are one turn
 
-    async def _ask(self, ticket: Ticket) -> Reading:
-        """What the answer to a ticket means. Whatever goes wrong is a value."""
-        provider = self._providers[ticket.account.name]
-        try:
-            request = self._request(provider, ticket)
-        except Exception as error:
-            return Broken(_blame(provider, "ask", error))
-        try:
-            reply = await self._transport.send(provider, request)
-        except Exception as error:
-            return Broken(_blame(provider, "ask", error))
-        if isinstance(reply, Missed):
-            return reply
-        try:
-            if len(reply.body) > BIG_ANSWER:
-                return await asyncio.to_thread(self._read, provider, ticket, reply)
-            return self._read(provider, ticket, reply)
-        except Exception as error:
-            return Missed(DecodeError(provider.name, "the answer", str(_blame(provider, "read", error))))
 
-    def _request(self, provider: Provider, ticket: Ticket) -> Request:
-        return provider.ask_cancel(ticket.tasks[0]) if ticket.is_call else provider.ask(ticket.tasks)
-
-    def _read(self, provider: Provider, ticket: Ticket, reply: Reply) -> Reading:
+def _read(provider: Provider, ticket: Ticket, reply: Reply) -> Reading:
+    """What an answer means; one that the provider class cannot read is a missed poll."""
+    try:
         if ticket.is_call:
             return provider.decode_cancel(ticket.tasks[0], reply)
         return provider.read(ticket.tasks, reply)
+    except Exception as error:
+        return Missed(DecodeError(provider.name, "the answer", str(_blame(provider, "read", error))))
 
 
 def _blame(provider: Provider, method: str, error: Exception) -> WanpollError:
