@@ -34,6 +34,7 @@ from wanpoll import (
     WanpollError,
     WrongLoop,
 )
+from wanpoll._core.readings import Answer, Missed, Observation
 from wanpoll.providers import DashScope, Reply
 from wanpoll.testing import ScriptedTransport, cancel_everywhere, missed, reply, run_virtually
 
@@ -866,15 +867,130 @@ def test_a_provider_that_raises_while_asking_fails_its_waiters_only() -> None:
 
 
 def test_a_provider_that_raises_while_reading_misses_polls() -> None:
-    """It is seen in the update; other waits go on."""
+    """They are seen in the update; after three in a row the waiter is told; other waits go on."""
 
     async def main() -> None:
         cloud = Cloud(runs=30.0)
         async with Poller(BrokenRead(KEY), transport=cloud.transport) as poller:
             assert (await poller.wait_for("b")).ok
             with pytest.raises(WaitTimeout) as caught:
-                await poller.wait_for("a", timeout=60.0)
-        assert "BrokenRead.read raised KeyError" in str(caught.value.update.problem)
+                await poller.wait_for("a", timeout=1.0)
+            assert "BrokenRead.decode raised KeyError: mend" in str(caught.value.update.problem)
+            with pytest.raises(UsageError, match=r"BrokenRead\.decode raised KeyError: mend"):
+                await poller.wait_for("a")
+
+    run_virtually(main())
+
+
+class OddError(WanpollError):
+    def __init__(self, *, needed: int) -> None:
+        self.needed = needed
+        super().__init__(f"odd {needed}")
+
+
+@pytest.mark.parametrize("nonsense", [None, "text", 7, Answer(("text",)), Answer((Observation("a", "SUCCEEDED"),))])
+def test_a_provider_that_reads_nonsense_harms_itself_only(nonsense: Any) -> None:
+    """It is not asked in a loop, and says so after three in a row; other waits go on."""
+
+    class Nonsense(DashScope):
+        def decode(self, tasks: Any, answer: Reply) -> Any:
+            return nonsense if tasks[0].id == "a" else super().decode(tasks, answer)
+
+    async def main() -> None:
+        cloud = Cloud(runs=100.0)
+        async with Poller(Nonsense(KEY), transport=cloud.transport) as poller:
+            other = asyncio.create_task(poller.wait_for("b"))
+            with pytest.raises(UsageError, match=r"Nonsense\.\w+ raised \w+: mend"):
+                await poller.wait_for("a")
+            assert cloud.asked("a") == 3
+            assert (await other).ok
+
+    run_virtually(main())
+
+
+def test_an_error_that_cannot_be_made_from_its_args_is_still_raised() -> None:
+    """Other people's errors have other constructors."""
+
+    class Odd(DashScope):
+        def ask(self, tasks: Any) -> Any:
+            raise OddError(needed=5)
+
+    async def main() -> None:
+        async with Poller(Odd(KEY), transport=Cloud().transport) as poller:
+            with pytest.raises(OddError, match="odd 5") as caught:
+                await poller.wait_for("a")
+            assert caught.value.needed == 5
+
+    run_virtually(main())
+
+
+def test_questions_that_somebody_else_cancels_are_missed_polls() -> None:
+    """`for task in asyncio.all_tasks(): task.cancel()` is common at shutdown, and not the end of a poller."""
+
+    async def main() -> None:
+        cloud = Cloud(runs=30.0, latency=1.0)
+        async with cloud.poller() as poller:
+            wait = asyncio.create_task(poller.wait_for("a"))
+            await asyncio.sleep(0.5)
+            for task in asyncio.all_tasks() - {asyncio.current_task(), wait}:
+                task.cancel()
+            assert (await wait).ok
+
+    run_virtually(main())
+
+
+@pytest.mark.parametrize("odd", [reply(b"<html>sign in</html>"), reply({"code": "InternalError"}), reply([])])
+def test_only_the_providers_yes_is_a_successful_cancel(odd: Reply) -> None:
+    """A portal's page with status 200 is asked again."""
+
+    async def main() -> None:
+        answers = iter([odd, reply({"request_id": "r"})])
+        transport = ScriptedTransport(lambda _: next(answers))
+        async with Poller(DashScope(KEY), transport=transport) as poller:
+            await poller.cancel("a")
+        assert len(transport.asked) == 2
+
+    run_virtually(main())
+
+
+def test_a_cancel_on_a_dead_connection_is_repeated_at_once() -> None:
+    """Seconds later the task may be running, and billed."""
+
+    async def main() -> None:
+        dead = Missed(TransportError("dashscope", "disconnected"), at_once=True)
+        answers = iter([dead, reply({"request_id": "r"})])
+        async with Poller(DashScope(KEY), transport=ScriptedTransport(lambda _: next(answers))) as poller:
+            await poller.cancel("a")
+            assert now() < 1.0
+
+    run_virtually(main())
+
+
+def test_a_redirected_cancel_is_an_error_of_configuration() -> None:
+    """Told at once."""
+
+    async def main() -> None:
+        async with Poller(DashScope(KEY), transport=ScriptedTransport(lambda _: reply({}, 302))) as poller:
+            with pytest.raises(NotSupported, match="redirect, not followed; check base_url"):
+                await poller.cancel("a")
+            assert now() < 1.0
+
+    run_virtually(main())
+
+
+def test_a_cancel_that_its_caller_gave_up_is_not_sent() -> None:
+    """As long as it waits for its turn in the quota."""
+
+    async def main() -> None:
+        cloud = Cloud(runs=1e6)
+        async with cloud.poller(quota=Rate(1, per=60.0)) as poller:
+            await poller.track("b")
+            await asyncio.sleep(1.0)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(5.0):
+                    await poller.cancel("a")
+            await asyncio.sleep(200.0)
+        assert {request.method for _, request in cloud.transport.asked} == {"GET"}
 
     run_virtually(main())
 

@@ -14,8 +14,8 @@ from wanpoll._core.account import Account
 from wanpoll._core.entries import Call, Entry, Ticket
 from wanpoll._core.events import Asked, Event
 from wanpoll._core.machine import Machine
-from wanpoll._core.readings import Broken, Missed, Reading
-from wanpoll.exceptions import DecodeError, UsageError, WanpollError
+from wanpoll._core.readings import Broken, Missed, Reading, checked
+from wanpoll.exceptions import DecodeError, TransportError, UsageError, WanpollError
 from wanpoll.providers.base import Provider, Reply
 from wanpoll.transport import Transport
 
@@ -67,11 +67,10 @@ class Driver:
         for handle in (self._soon, self._timer):
             if handle is not None:
                 handle.cancel()
-        questions = list(self._questions.values())
-        for question in questions:
+        questions, self._questions = self._questions, {}
+        for question in questions.values():
             question.cancel()
-        await asyncio.gather(*questions, return_exceptions=True)
-        self._questions.clear()  # those that were canceled before their first step have not left by themselves
+        await asyncio.gather(*questions.values(), return_exceptions=True)
 
     def _turn(self) -> None:
         self._soon = None
@@ -88,7 +87,7 @@ class Driver:
         for ticket in self._machine.take_due(self._clock.now()):
             self._questions[ticket] = self._loop.create_task(self._question(ticket))
         for ticket in self._machine.take_overdue():
-            self._questions[ticket].cancel()
+            self._end(ticket)
         for whom, event in self._machine.take_events():
             self._tell(whom, event)
         self._arm(self._machine.next_at())
@@ -119,11 +118,20 @@ class Driver:
                     reading = await asyncio.to_thread(_read, provider, ticket, reading)
                 else:
                     reading = _read(provider, ticket, reading)
+        except asyncio.CancelledError:
+            if self._questions.pop(ticket, None) is not None:  # canceled by somebody else than us
+                problem = TransportError(provider.name, "disconnected", detail="the question was canceled")
+                self._answered(ticket, Missed(problem))
+            raise
         except Exception as error:
             reading = Broken(_blame(provider, "ask", error))
-        finally:
-            self._questions.pop(ticket, None)
+        self._questions.pop(ticket, None)
         self._answered(ticket, reading)
+
+    def _end(self, ticket: Ticket) -> None:
+        question = self._questions.pop(ticket, None)
+        if question is not None:
+            question.cancel()
 
     def _answered(self, ticket: Ticket, reading: Reading) -> None:
         now = self._clock.now()
@@ -142,10 +150,11 @@ def _read(provider: Provider, ticket: Ticket, reply: Reply) -> Reading:
     """What an answer means; one that the provider class cannot read is a missed poll."""
     try:
         if ticket.is_call:
-            return provider.decode_cancel(ticket.tasks[0], reply)
-        return provider.read(ticket.tasks, reply)
+            return checked(provider.read_cancel(ticket.tasks[0], reply))
+        return checked(provider.read(ticket.tasks, reply))
     except Exception as error:
-        return Missed(DecodeError(provider.name, "the answer", str(_blame(provider, "read", error))))
+        bug = _blame(provider, "decode", error)
+        return Missed(DecodeError(provider.name, "the answer", str(bug)), bug=bug)
 
 
 def _blame(provider: Provider, method: str, error: Exception) -> WanpollError:

@@ -28,6 +28,7 @@ from wanpoll.exceptions import (
     UsageError,
     WanpollError,
     WrongLoop,
+    fresh_copy,
 )
 from wanpoll.observers import Observer, Relay
 from wanpoll.providers.base import Provider
@@ -234,19 +235,22 @@ class Poller:
         """Cancel the *remote* task. Nothing else in wanpoll ever does. Its end is then seen as any other.
 
         Raises `NotSupported` when the provider cannot do that (DashScope: for tasks that are not PENDING),
-        `TransportError` when it could not be reached in five attempts, and what `wait_for` raises.
+        `TransportError` when it could not be reached in five attempts, and what `wait_for` raises. A caller that
+        leaves before the request was sent takes it back.
         """
         self._running_loop()
         canceled = self._registry.task(task, provider)
         name = str(canceled.provider)
         if not self._providers[name].can_cancel:
             raise NotSupported(f"{name} cannot cancel tasks; forget(task) stops following it")
-        wait = self._waiting.one(self._machine.cancel(name, canceled, self._clock.now()))
+        call = self._machine.cancel(name, canceled, self._clock.now())
+        wait = self._waiting.one(call)
         self._driver.wake()
         try:
             _check_canceled(canceled, await wait)
         finally:
             self._waiting.leave(wait)
+            self._machine.withdraw(call, self._clock.now())
 
     def statistics(self) -> Statistics:
         """Counts, rates and lags at this moment, frozen."""
@@ -320,8 +324,7 @@ def _check_canceled(task: Task, reading: Reading) -> None:
         raise NotSupported(f"{task.provider} does not cancel task {task.id} now: {reading.failure}")
     if isinstance(reading, Refused):
         raise ProviderRefused(str(task.provider), reading.code, reading.message)
-    error = reading.problem if isinstance(reading, Missed) else reading.error
-    raise type(error)(*error.args)  # the event holds the first one, which stays without a traceback
+    raise fresh_copy(reading.problem if isinstance(reading, Missed) else reading.error)
 
 
 Poller.__module__ = "wanpoll"

@@ -15,7 +15,7 @@ from wanpoll._core.account import Account
 from wanpoll._core.entries import Call, Entry
 from wanpoll._core.model import Outcome, Update
 from wanpoll._core.readings import Reading
-from wanpoll.exceptions import WanpollError
+from wanpoll.exceptions import WanpollError, fresh_copy
 
 Key: TypeAlias = Entry | Call
 
@@ -200,7 +200,7 @@ class Waiters:
     def failed(self, key: Key, error: WanpollError) -> None:
         """Raise `error` in all who wait for `key`."""
         for waiter in self._pop(key):
-            waiter.failed(_own_copy(error))
+            waiter.failed(fresh_copy(error))
 
     def fail_all(self, error: WanpollError, account: Account | None = None) -> None:
         """Raise `error` in all who wait, or in all who wait for tasks of `account`."""
@@ -213,8 +213,3 @@ class Waiters:
             yield from there
         elif there is not None:
             yield there
-
-
-def _own_copy(error: WanpollError) -> WanpollError:
-    """A fresh exception for each waiter: a shared one would collect the tracebacks of all."""
-    return type(error)(*error.args)

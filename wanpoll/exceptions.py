@@ -195,6 +195,17 @@ class MissingExtra(UsageError):
     """An optional package is not installed; the message names the extra."""
 
 
+def fresh_copy(error: WanpollError) -> WanpollError:
+    """A copy of `error` to raise: one that several raise would collect the tracebacks of all.
+
+    (Made without its `__init__`: errors of other people's provider classes may want other arguments than `args`.)
+    """
+    copy = type(error).__new__(type(error))
+    copy.args = error.args
+    copy.__dict__.update(error.__dict__)
+    return copy
+
+
 def _some_ids(tasks: Sequence[Task], most: int = 3) -> str:
     names = ", ".join(task.id for task in tasks[:most])
     if len(tasks) == 1:

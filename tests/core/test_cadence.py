@@ -47,9 +47,13 @@ def test_the_same_task_gets_the_same_delays_in_every_run() -> None:
 def test_retries_double_up_to_a_minute(interval: float) -> None:
     """From the interval, doubling, between half of the delay and all of it."""
     cadence = Cadence(interval)
+    shares = []
     for misses in range(1, 25):
         full = min(interval * 2 ** (misses - 1), LONGEST_RETRY)
         assert full / 2 <= cadence.retry("a", misses, 0.0) <= full
+        shares.append(cadence.retry("a", misses, 0.0) / full)
+
+    assert max(shares) - min(shares) > 0.3, "jitter spreads them"
 
 
 def test_an_interval_above_a_minute_is_its_own_longest_retry() -> None:

@@ -8,7 +8,8 @@ from tests.core.harness import DAY, NAME, Bench, miss, refusal, seen, unknown
 from wanpoll import Failure, Outcome, Rate, Status, Task
 from wanpoll._core import events as ev
 from wanpoll._core.judge import CALL_ATTEMPTS
-from wanpoll._core.readings import Answer, Broken, Missed, Rejected
+from wanpoll._core.machine import LAST_POLL_PATIENCE
+from wanpoll._core.readings import Answer, Broken, Missed, Reading, Rejected
 from wanpoll.exceptions import TransportError, UsageError
 
 FINAL = (Status.SUCCEEDED, Status.FAILED, Status.CANCELED)
@@ -63,23 +64,55 @@ def test_the_last_poll_can_still_succeed() -> None:
 
 
 def test_expiry_does_not_wait_for_ever_for_its_last_poll() -> None:
-    """When the account cannot ask (here: paused for an hour), the task expires two intervals late, unasked."""
-    bench = Bench()
+    """When the account cannot ask for long (here: it is paused), the task expires unasked, 240 intervals late."""
+    bench = Bench(interval=1.0)
     bench.track("a", expires_in=60.0)
     bench.poll(miss("throttled", throttled=True, retry_after=3000.0))
     bench.next_ticket(within=2000.0)
 
     assert bench.ended().status is Status.EXPIRED
-    assert bench.told(ev.TaskEnded)[0].waited == pytest.approx(90.0, abs=0.1)
+    assert bench.told(ev.TaskEnded)[0].waited == pytest.approx(60.0 + LAST_POLL_PATIENCE, abs=0.1)
+
+
+def test_all_of_many_expiring_tasks_get_their_last_poll() -> None:
+    """Two thousand that end together, at twenty a second: what succeeded in the last moment is not called expired."""
+    bench = Bench(quota=Rate(20))
+    for number in range(2000):
+        bench.track(f"t{number}", expires_in=600.0, age=0.0)
+    while bench.machine.open_tasks():
+        bench.now = bench.machine.next_at()
+        for ticket in bench.take():
+            status = Status.SUCCEEDED if bench.now >= 590.0 else Status.RUNNING
+            bench.answer(ticket, seen(ticket.tasks[0].id, status))
+
+    assert all(event.outcome.ok for event in bench.told(ev.TaskEnded))
+
+
+def test_a_hiccup_on_the_last_poll_is_no_verdict() -> None:
+    """It is asked again, for four intervals at most."""
+    bench = Bench()
+    bench.track("a", expires_in=20.0)
+    bench.poll(seen("a"))
+    bench.poll(seen("a"))
+    bench.poll(miss())
+    bench.poll(seen("a", Status.SUCCEEDED))
+    assert bench.ended().ok
+
+    bench = Bench()
+    bench.track("a", expires_in=20.0)
+    while bench.ended() is None:
+        bench.poll(miss())
+    assert bench.ended().status is Status.EXPIRED
+    assert bench.now < 20.0 + 4 * 15.0 + 60.0
 
 
 def test_a_full_house_does_not_hide_a_deadline() -> None:
     """Deadlines are noticed while every place is taken."""
-    bench = Bench(max_in_flight=1, poll_timeout=1000.0)
+    bench = Bench(max_in_flight=1, poll_timeout=1000.0, interval=1.0)
     bench.track("hog")
     bench.next_ticket()
     bench.track("a", expires_in=30.0)
-    bench.next_ticket(within=100.0)
+    bench.next_ticket(within=500.0)
 
     assert bench.ended().task.id == "a"
 
@@ -170,9 +203,12 @@ def test_a_connection_that_had_died_is_asked_again_at_once() -> None:
     bench = Bench()
     bench.track("a")
     first = bench.poll(miss("disconnected", at_once=True))
+    assert not bench.told(ev.PollMissed)
+    assert bench.machine.statistics(bench.now).problems == {}
+
     second = bench.poll(miss("disconnected", at_once=True))
     third = bench.poll(seen("a"))
-
+    assert len(bench.told(ev.PollMissed)) == 1
     assert second - first < 0.1
     assert third - second > 7.0
 
@@ -243,6 +279,29 @@ def test_a_later_wait_or_nudge_tries_again(again: str) -> None:
     bench.poll(seen("t1"))
 
     assert {ticket.tasks[0].id for ticket in bench.take()} == {"t0", "t2"}
+
+
+@pytest.mark.parametrize("hiccup", [miss(), miss("disconnected", at_once=True), miss("throttled", throttled=True)])
+def test_a_hiccup_of_the_probe_is_no_verdict_either(hiccup: Missed) -> None:
+    """Whoever waits again on a refused account gets an answer, however often the probe fails."""
+    bench = refused_bench()
+    bench.now += 20.0
+    bench.track("t1")
+    for _ in range(3):
+        bench.poll(hiccup)
+    bench.poll(seen("t1", Status.SUCCEEDED))
+
+    assert bench.ended().ok
+
+
+def test_a_rejected_probe_opens_the_account() -> None:
+    """The provider talks to us again, if only to say that this id is wrong."""
+    bench = refused_bench()
+    bench.now += 20.0
+    bench.track("t1")
+    bench.poll(Rejected(Failure("InvalidParameter")))
+
+    assert len(bench.take()) == 2
 
 
 def test_a_refused_account_is_probed_singly() -> None:
@@ -529,14 +588,30 @@ def test_a_provider_that_raises_parks_its_task_and_no_other() -> None:
     assert bench.ended().ok
 
 
-def test_a_parked_task_expires() -> None:
-    """Nothing waits for ever."""
+@pytest.mark.parametrize("last", [seen("a"), Broken(UsageError("mend it"))])
+def test_a_parked_task_expires(last: Reading) -> None:
+    """Nothing waits for ever, and a provider class that raises at the end is not asked in a loop."""
     bench = Bench()
     bench.track("a", expires_in=100.0)
     bench.poll(Broken(UsageError("mend it")))
-    bench.poll(seen("a"))
+    bench.poll(last)
 
     assert bench.ended().status is Status.EXPIRED
+    assert bench.next_ticket() is None
+
+
+def test_a_provider_that_cannot_read_its_answers_is_told_after_a_streak() -> None:
+    """Three in a row: one odd answer is a missed poll."""
+    bench = Bench()
+    bench.track("a")
+    bug = miss("unreadable", bug=UsageError("mend it"))
+    bench.poll(bug)
+    bench.poll(bug)
+    assert not bench.told(ev.TaskBroken)
+
+    bench.poll(bug)
+    assert bench.told(ev.TaskBroken)
+    assert bench.next_ticket(within=3600.0) is None
 
 
 # -- bookkeeping -----------------------------------------------------------------------------------------------------
@@ -552,6 +627,49 @@ def test_forgotten_tasks_leave_nothing_behind() -> None:
     assert bench.machine.statistics(bench.now).tracked == 0
     assert bench.machine.statistics(bench.now).by_status[Status.PENDING] == 0
     assert bench.machine.forget(NAME, "a", bench.now) is None
+
+
+def test_forgetting_during_a_question_ends_the_question() -> None:
+    """Tracked anew, the task is asked about once at a time."""
+    bench = Bench()
+    bench.track("a")
+    ticket = bench.next_ticket()
+    bench.machine.forget(NAME, "a", bench.now)
+
+    assert bench.machine.take_overdue() == [ticket]
+    assert bench.machine.statistics(bench.now).accounts[NAME].in_flight == 0
+
+
+def test_queues_do_not_grow_while_an_account_cannot_ask() -> None:
+    """Neither by tasks that come and go, nor by waits that are refused again and again."""
+    bench = Bench(quota=Rate(1, per=1e6))
+    bench.track("first")
+    bench.take()
+    for number in range(5000):
+        bench.track(f"t{number}")
+        bench.machine.forget(NAME, f"t{number}", bench.now)
+    assert len(bench.machine.accounts[NAME].due) <= 1001
+
+    bench = refused_bench()
+    account = bench.machine.accounts[NAME]
+    for _ in range(3000):
+        bench.track("t1")
+        account.refuse(account.refused)
+    assert len(account.due) <= 1001
+
+
+def test_a_call_that_nobody_waits_for_is_taken_back() -> None:
+    """Unless it was sent already."""
+    bench = Bench(quota=Rate(1, per=100.0))
+    first = bench.machine.cancel(NAME, Task("a", NAME), bench.now)
+    second = bench.machine.cancel(NAME, Task("b", NAME), bench.now)
+    ticket = bench.next_ticket()
+    bench.machine.withdraw(first, bench.now)
+    bench.machine.withdraw(second, bench.now)
+    bench.answer(ticket, Answer())
+
+    assert [event.task.id for event in bench.told(ev.CallEnded)] == ["a"]
+    assert bench.next_ticket() is None
 
 
 def test_the_number_of_remembered_outcomes_is_bounded() -> None:

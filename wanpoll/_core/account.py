@@ -20,6 +20,7 @@ from wanpoll.exceptions import ProviderRefused
 
 _PROMOTED_AT_ONCE = 1000
 _BREATH = 2 * RESOLUTION
+_PRUNE_FROM = 1000
 
 
 class Account:
@@ -56,6 +57,12 @@ class Account:
         else:
             job.queue = None
             self.schedule.set(job, min(due_at, job.expires_at))
+
+    def place_last(self, entry: Entry, due_at: float) -> None:
+        """Have the last poll of an entry asked again at `due_at`, though its deadline is over."""
+        entry.due_at = due_at
+        entry.queue = None
+        self.schedule.set(entry, due_at)
 
     def enqueue(self, job: Job, deadline: float) -> None:
         """Put `job` among the due. Its slot in the schedule is its `deadline` from now on."""
@@ -119,11 +126,11 @@ class Account:
         """Stop asking, until somebody tries again."""
         self.refused = error
         self.era += 1
-        while self.urgent:
-            job = self.urgent.popleft()
-            if job.queue is self.urgent:
-                job.queue = self.due
-                self.due.append(job)
+        probes = [job for job in self.urgent if job.queue is self.urgent]
+        self.urgent.clear()
+        for job in probes:
+            job.urgent = False
+            self._queue(job)
 
     def next_at(self, now: float) -> float | None:
         """When there is something to do next, or None."""
@@ -148,6 +155,8 @@ class Account:
         if job.queue is not queue:
             job.queue = queue
             queue.append(job)
+            if len(queue) > max(_PRUNE_FROM, 2 * len(self.tasks)):
+                _prune(queue)
 
     def _may_ask(self) -> bool:
         """Whether a question waits and only the budget could hold it back. A refused account is probed singly."""
@@ -158,6 +167,13 @@ class Account:
             return bool(self.urgent) and not self.in_flight
         _skip_stale(self.due)
         return bool(self.urgent or self.due)
+
+
+def _prune(queue: deque[Job]) -> None:
+    """Drop those that have left, and second places: they pile up while an account cannot ask."""
+    live = dict.fromkeys(job for job in queue if job.queue is queue)
+    queue.clear()
+    queue.extend(live)
 
 
 def _skip_stale(queue: deque[Job]) -> None:

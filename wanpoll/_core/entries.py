@@ -28,6 +28,7 @@ class Entry:
         "progress",
         "queue",
         "slot",
+        "stale",
         "status",
         "task",
         "ticket",
@@ -49,6 +50,7 @@ class Entry:
         self.alive = True
         self.urgent = False
         self.parked = False
+        self.stale = False  # its last question met a dead connection
         self.status = Status.PENDING
         self.progress: float | None = None
         self.problem: WanpollError | None = None

@@ -17,8 +17,15 @@ UNKNOWN_STREAK = 3
 CALL_ATTEMPTS = 5
 """How often a call (cancel) is asked before its failure is told."""
 
+BUG_STREAK = 3
+"""How many answers in a row a provider class must fail to read before those who wait are told."""
+
+LAST_POLL_RETRIES = 4.0
+"""Intervals for which the last poll of an expiring task is asked again when it fails."""
+
 _SPENT_PATIENCE = 20.0  # intervals of nothing but "maybe spent" until the account counts as refused
 _MOST_WORDS = 100
+_MOST_WORD = 80
 
 
 class Judge:
@@ -51,7 +58,7 @@ class Judge:
 
     def _account_side(self, ticket: Ticket, reading: Reading, now: float) -> Reading:
         account = ticket.account
-        if isinstance(reading, Answer):
+        if isinstance(reading, Answer | Rejected):
             account.refused = account.spent_since = None
         elif isinstance(reading, Missed):
             self._missed(ticket, reading, now)
@@ -63,7 +70,6 @@ class Judge:
 
     def _missed(self, ticket: Ticket, reading: Missed, now: float) -> None:
         account = ticket.account
-        self.ledger.problems[getattr(reading.problem, "kind", "unreadable")] += 1
         if not reading.throttled and reading.retry_after is None:
             return
         if account.budget.throttle(now, ticket.taken_at, reading.retry_after):
@@ -88,10 +94,13 @@ class Judge:
 
     def _call_answered(self, call: Call, reading: Reading, now: float) -> None:
         if isinstance(reading, Missed):
+            self._count(reading.problem)
             call.misses += 1
             if call.misses < CALL_ATTEMPTS:
                 call.urgent = True
-                call.account.place(call, call.account.cadence.retry(call.task.id, call.misses, now), now)
+                at_once = reading.at_once and call.misses == 1
+                retry = call.account.cadence.retry(call.task.id, call.misses, now)
+                call.account.place(call, now if at_once else retry, now)
                 return
         self.ledger.say(call, ev.CallEnded(call.task, reading))
 
@@ -101,12 +110,12 @@ class Judge:
         if isinstance(reading, Answer):
             self._answered(entry, ticket, reading, now)
         elif isinstance(reading, Missed):
-            self._miss(entry, ticket, reading.problem, now, at_once=reading.at_once)
+            self._missed_poll(entry, ticket, reading, now)
         elif isinstance(reading, Rejected):
             self._unknown(entry, ticket, reading.failure, now)
         elif isinstance(reading, Broken):
-            self._park(entry, reading.error)
-        else:
+            self._park(entry, ticket, reading.error, now)
+        elif isinstance(reading, Refused):
             self._again(entry, ticket, now, now)
 
     def _answered(self, entry: Entry, ticket: Ticket, answer: Answer, now: float) -> None:
@@ -114,12 +123,14 @@ class Judge:
             if seen.task_id == entry.task.id:
                 break
         else:
-            self._miss(entry, ticket, DecodeError(entry.account.name, "the answer", "does not name this task"), now)
+            problem = DecodeError(entry.account.name, "the answer", "does not name this task")
+            self._missed_poll(entry, ticket, Missed(problem), now)
             return
         entry.polls += 1
         self.ledger.polls += 1
         entry.answered_at = now
         entry.misses = 0
+        entry.stale = False
         if isinstance(seen, NoSuchTask):
             self._unknown(entry, ticket, seen.failure, now)
             return
@@ -142,38 +153,63 @@ class Judge:
 
     def _unknown(self, entry: Entry, ticket: Ticket, failure: Failure | None, now: float) -> None:
         entry.unknowns += 1
+        entry.misses = 0
         if entry.unknowns >= UNKNOWN_STREAK and now - entry.tracked_at >= self.unknown_grace:
             outcome = Outcome(entry.task, Status.EXPIRED, failure=failure, reason="unknown", polls=entry.polls)
             self._settle(entry, outcome, now)
             return
         self._again(entry, ticket, entry.account.cadence.next(entry.task.id, entry.unknowns, now), now)
 
-    def _miss(self, entry: Entry, ticket: Ticket, problem: WanpollError, now: float, *, at_once: bool = False) -> None:
-        entry.problem = problem
+    def _missed_poll(self, entry: Entry, ticket: Ticket, reading: Missed, now: float) -> None:
+        entry.urgent = entry.urgent or _is_probe(ticket)  # a hiccup decides nothing about a refused account
+        if reading.at_once and not entry.stale:
+            # The connection had died while it was idle: that is no failure, unless the next one fails, too.
+            entry.stale = True
+            self._again(entry, ticket, now, now)
+            return
+        self._note_miss(entry, reading)
+        if reading.bug is not None and entry.misses >= BUG_STREAK:
+            self._park(entry, ticket, reading.bug, now)
+            return
+        self._again(entry, ticket, entry.account.cadence.retry(entry.task.id, entry.misses, now), now)
+
+    def _note_miss(self, entry: Entry, reading: Missed) -> None:
+        entry.problem = reading.problem
         entry.misses += 1
-        self.ledger.say(entry, ev.PollMissed(entry.task, problem, entry.misses))
+        self._count(reading.problem)
+        self.ledger.say(entry, ev.PollMissed(entry.task, reading.problem, entry.misses))
         self.ledger.say(entry, ev.TaskChanged(entry.update()))
-        retry = entry.account.cadence.retry(entry.task.id, entry.misses, now)
-        self._again(entry, ticket, now if at_once and entry.misses == 1 else retry, now)
+
+    def _count(self, problem: WanpollError) -> None:
+        self.ledger.problems[getattr(problem, "kind", "unreadable")] += 1
 
     def _again(self, entry: Entry, ticket: Ticket, at: float, now: float) -> None:
-        """Ask again at `at`, unless this was the last poll."""
-        if ticket.taken_at + RESOLUTION >= entry.expires_at:
-            self.expire(entry, now)
+        """Ask again at `at`, unless this was the last poll. (A failed last poll is asked again for a short while.)"""
+        if _was_last(entry, ticket):
+            missed = entry.misses > 0 or entry.stale
+            if missed and now < entry.expires_at + LAST_POLL_RETRIES * entry.account.cadence.interval:
+                entry.urgent = True
+                entry.account.place_last(entry, at)
+            else:
+                self.expire(entry, now)
             return
-        if entry.urgent:  # nudged while it was being asked
+        if entry.urgent and not _is_probe(ticket):  # nudged while it was being asked
             at = min(at, now + entry.account.cadence.floor)
         entry.account.place(entry, at, now)
 
-    def _park(self, entry: Entry, error: WanpollError) -> None:
+    def _park(self, entry: Entry, ticket: Ticket, error: WanpollError, now: float) -> None:
         """Do not ask about this entry until somebody waits for it again; its deadline stays."""
         entry.parked = True
         entry.problem = error
-        entry.account.schedule.set(entry, entry.expires_at)
         self.ledger.problems["broken provider"] += 1
         self.ledger.say(entry, ev.TaskBroken(entry.task, error))
+        if _was_last(entry, ticket):
+            self.expire(entry, now)
+        else:
+            entry.account.schedule.set(entry, entry.expires_at)
 
     def _unknown_word(self, account: Account, word: str) -> None:
+        word = word[:_MOST_WORD]
         if word not in account.words and len(account.words) < _MOST_WORDS:
             account.words.add(word)
             self.ledger.say(account, ev.UnknownWord(account.name, word))
@@ -187,6 +223,16 @@ class Judge:
         while len(account.ended) > account.remember:
             del account.ended[next(iter(account.ended))]
         self.ledger.say(entry, ev.TaskEnded(outcome, now - entry.tracked_at))
+
+
+def _was_last(entry: Entry, ticket: Ticket) -> bool:
+    """Whether the question was asked after the entry's time was over."""
+    return ticket.taken_at + RESOLUTION >= entry.expires_at
+
+
+def _is_probe(ticket: Ticket) -> bool:
+    """Whether the question tried an account that is refused."""
+    return ticket.account.refused is not None and ticket.era == ticket.account.era
 
 
 def _outcome(entry: Entry, status: Status, seen: Observation) -> Outcome:

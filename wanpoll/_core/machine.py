@@ -19,7 +19,8 @@ from wanpoll.exceptions import TransportError
 STALL = 1.0
 """Seconds. Being woken later than this is a stall of our own, which is not counted as the server's time."""
 
-_LAST_POLL_PATIENCE = 2.0  # intervals that the last poll of an expiring task may wait for its turn
+LAST_POLL_PATIENCE = 240.0
+"""Intervals (an hour, at 15 s) for which the last poll of an expiring task may wait for its turn in the quota."""
 
 
 class Machine:
@@ -93,6 +94,9 @@ class Machine:
             return account.ended.pop(task_id, None)
         self._ledger.by_status[entry.status] -= 1
         self._judge.detach(entry)
+        if entry.ticket is not None and len(entry.ticket.jobs) == 1:
+            self._overdue.append(entry.ticket)  # nobody wants the answer; tracked anew, it is asked about once
+            account.close(entry.ticket, now)
         self._touch(account, now)
         return entry
 
@@ -113,6 +117,12 @@ class Machine:
         account.place(call, now, now)
         self._touch(account, now)
         return call
+
+    def withdraw(self, call: Call, now: float) -> None:
+        """Nobody waits for `call` any more: take it back, if it was not sent yet."""
+        if call.ticket is None:
+            call.account.withdraw(call)
+            self._touch(call.account, now)
 
     def statistics(self, now: float) -> Statistics:
         """Everything at one moment."""
@@ -150,7 +160,7 @@ class Machine:
         return tickets
 
     def take_overdue(self) -> list[Ticket]:
-        """Questions that `take_due` gave up because no answer came in time. They count as missed already."""
+        """Questions that are to be ended: no answer came in time, or nobody wants it any more."""
         taken, self._overdue = self._overdue, []
         return taken
 
@@ -175,7 +185,7 @@ class Machine:
 
     def _deadline(self, entry: Entry, now: float) -> None:
         """The entry's time is over: one last poll, if the account may ask and its turn comes soon enough."""
-        patience = _LAST_POLL_PATIENCE * entry.account.cadence.interval
+        patience = LAST_POLL_PATIENCE * entry.account.cadence.interval
         if entry.account.refused is not None or now + RESOLUTION >= entry.expires_at + patience:
             self._judge.expire(entry, now)
             return

@@ -62,7 +62,8 @@ class Missed:
 
     `throttled` slows the whole account, for `retry_after` seconds at least. `spent` is set where the provider's
     words may also mean that a paid quota is used up: believed when nothing else is heard for long.
-    `at_once` marks a connection that had died before the question could reach the server.
+    `at_once` marks a connection that had died before the question could reach the server. `bug` is set where the
+    provider class raised while reading: told to those who wait when it happens again and again.
     """
 
     problem: WanpollError
@@ -70,6 +71,7 @@ class Missed:
     retry_after: float | None = None
     spent: Failure | None = None
     at_once: bool = False
+    bug: WanpollError | None = None
 
 
 @frozen
@@ -95,3 +97,22 @@ class Broken:
 
 
 Reading: TypeAlias = Answer | Missed | Refused | Rejected | Broken
+
+
+def checked(reading: Any) -> Reading:
+    """`reading`, if it is one. Raises `TypeError` that says what a provider class gave instead."""
+    if isinstance(reading, Answer):
+        for part in reading.observations:
+            _check_part(part)
+        return reading
+    if isinstance(reading, Missed | Refused | Rejected | Broken):
+        return reading
+    raise TypeError(f"a {type(reading).__name__} instead of a reading")
+
+
+def _check_part(part: Any) -> None:
+    if isinstance(part, Observation):
+        if part.status is not None and not isinstance(part.status, Status):
+            raise TypeError("an observation whose status is no Status")
+    elif not isinstance(part, NoSuchTask):
+        raise TypeError(f"a {type(part).__name__} instead of an observation")

@@ -25,6 +25,7 @@ _UNRESERVED = re.compile(r"[A-Za-z0-9._-]+")
 _LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
 _URL_TEXT = re.compile(r"[!-\[\]-~]+")  # no spaces, line breaks or backslashes: readers of URLs disagree on them
 _MOST_DETAIL = 300
+_NOT_FOLLOWED = "not followed; check base_url"
 
 P = TypeVar("P", bound="Provider")
 
@@ -149,19 +150,26 @@ class Provider(abc.ABC):
         raise NotSupported(f"{self.name} cannot cancel tasks")
 
     def decode_cancel(self, task: Task, reply: Reply) -> Reading:
-        """What the answer to `ask_cancel` means: an empty `Answer` is success."""
+        """What the answer to `ask_cancel` means: an empty `Answer` is success. May raise `DecodeError`."""
         return Answer() if reply.status < 300 else self.read_error(reply)
+
+    def read_cancel(self, task: Task, reply: Reply) -> Reading:
+        """What the answer to `ask_cancel` means. One that cannot be read is asked again."""
+        if 300 <= reply.status < 400:
+            return Rejected(Failure(f"HTTP {reply.status}", f"a redirect, {_NOT_FOLLOWED}"))
+        try:
+            return self.decode_cancel(task, reply)
+        except DecodeError as error:
+            return self._unreadable(error)
 
     def read(self, tasks: Sequence[Task], reply: Reply) -> Reading:
         """What the answer to `ask` means. Answers that cannot be read are missed polls."""
         if 300 <= reply.status < 400:
-            detail = "not followed; check base_url"
-            return Missed(TransportError(self.name, "redirect", reply.status, detail))
+            return Missed(TransportError(self.name, "redirect", reply.status, _NOT_FOLLOWED))
         try:
             return self._cleaned(self.decode(tasks, reply))
         except DecodeError as error:
-            # kept as a value: without its traceback, whose frames hold the body
-            return Missed(DecodeError(error.provider, error.path, self._clean(error.excerpt)))
+            return self._unreadable(error)
 
     def read_error(self, reply: Reply, code: str | None = None, message: str | None = None) -> Reading:
         """What an error answer means, by the table `ERRORS`; code and message are read from the body if not given."""
@@ -186,6 +194,10 @@ class Provider(abc.ABC):
             retry_after=reply.retry_after,
             spent=failure if verdict is Verdict.MAYBE_SPENT else None,
         )
+
+    def _unreadable(self, error: DecodeError) -> Missed:
+        # kept as a value: without its traceback, whose frames hold the body
+        return Missed(DecodeError(error.provider, error.path, self._clean(error.excerpt)))
 
     def _clean(self, text: str) -> str:
         """`text` of the provider, fit for people: some echo the key."""

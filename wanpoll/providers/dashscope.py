@@ -68,7 +68,9 @@ ERRORS = (
     ErrorRule(Verdict.SLOW_DOWN, http=(429,)),
     ErrorRule(Verdict.REFUSED, http=(401, 403)),
     ErrorRule(
-        Verdict.REJECTED, http=(400,), codes=("InvalidParameter*", "UnsupportedOperation", "ServiceUnavailableError")
+        Verdict.REJECTED,
+        http=(200, 400),
+        codes=("InvalidParameter*", "UnsupportedOperation", "ServiceUnavailableError"),
     ),
 )
 
@@ -138,6 +140,15 @@ class DashScope(Provider):
     def ask_cancel(self, task: Task) -> Request:
         """`POST {base}/tasks/{task_id}/cancel`, for PENDING tasks only."""
         return Request("POST", f"{self.base_url}/tasks/{quoted(task.id)}/cancel")
+
+    def decode_cancel(self, task: Task, reply: Reply) -> Reading:
+        """200 and a JSON object with nothing but `request_id`; a portal's page or an error code is no success."""
+        if reply.status != 200:
+            return self.read_error(reply)
+        document = decode(self.name, reply.body)
+        if not isinstance(document, dict):
+            raise DecodeError(self.name, "the body", "not an object")
+        return Answer() if document.get("code") in (None, "") else self.read_error(reply)
 
     def _error(self, document: Any, reply: Reply) -> Reading:
         if reply.status == 200 and not (isinstance(document, dict) and "code" in document):
