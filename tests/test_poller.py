@@ -238,6 +238,18 @@ def test_bulk_waits_time_out_with_the_open_tasks() -> None:
     run_virtually(main())
 
 
+def test_a_bulk_wait_that_had_no_time_names_all_tasks() -> None:
+    """Also those that it had not come to."""
+
+    async def main() -> None:
+        async with Cloud().poller() as poller:
+            with pytest.raises(WaitTimeout) as caught:
+                await poller.wait_all([*(f"t{n}" for n in range(2000)), "t0"], timeout=0)
+        assert [task.id for task in caught.value.open_tasks] == [f"t{n}" for n in range(2000)]
+
+    run_virtually(main())
+
+
 def test_leaving_as_completed_early_leaves_nothing_behind() -> None:
     """`break` is a normal way out."""
 
@@ -1066,13 +1078,18 @@ def test_one_id_where_several_belong_is_a_clear_error() -> None:
     run_virtually(main())
 
 
-def test_a_naive_time_of_submission_is_a_clear_error() -> None:
-    """Its age would be off by hours."""
+@pytest.mark.parametrize("bad", [datetime(2026, 1, 1), "2026-01-01", 1.5])
+def test_what_the_types_forbid_is_a_clear_error(bad: Any) -> None:
+    """A time without a zone would be off by hours."""
 
     async def main() -> None:
         async with Cloud().poller() as poller:
-            with pytest.raises(UsageError, match="aware datetime"):
-                await poller.wait_for(Task("a", submitted_at=datetime(2026, 1, 1)))
+            with pytest.raises(UsageError, match="give an aware datetime"):
+                await poller.wait_for(Task("a", submitted_at=bad))
+            with pytest.raises(UsageError, match="context: give a mapping"):
+                await poller.wait_for("a", context=bad)
+            with pytest.raises(UnknownProvider, match="this poller has dashscope"):
+                await poller.wait_for("a", provider=[bad])
 
     run_virtually(main())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -32,25 +33,24 @@ class Registry:
         if isinstance(task, Task):
             return self._completed(task, provider, context)
         name = self._name(provider)
-        return Task(self.providers[name].check_id(task), name, context or NOTHING)
+        return Task(self.providers[name].check_id(task), name, _mapping(context))
 
     def _completed(self, task: Task, provider: str | None, context: Mapping[str, Any] | None) -> Task:
         if provider is not None and task.provider not in (None, provider):
             raise UsageError(f"provider={provider!r}, but the task names {task.provider!r}: give one of them")
-        if task.submitted_at is not None and task.submitted_at.utcoffset() is None:
-            raise UsageError("Task.submitted_at has no time zone: give an aware datetime")
+        _check_task(task)
         name = self._name(provider or task.provider)
         self.providers[name].check_id(task.id)
         if name == task.provider and context is None:
             return task
-        return attrs.evolve(task, provider=name, context=task.context if context is None else context)
+        return attrs.evolve(task, provider=name, context=task.context if context is None else _mapping(context))
 
     def _name(self, provider: str | None) -> str:
         if provider is None:
             if self._sole is not None:
                 return self._sole
             raise UnknownProvider(f"name the task's provider, {self._names()}: provider=... or Task(provider=...)")
-        if provider not in self.providers:
+        if not isinstance(provider, str) or provider not in self.providers:
             raise UnknownProvider(f"provider={provider!r}: this poller has {self._names()}")
         return provider
 
@@ -64,6 +64,20 @@ def _checked(provider: Any) -> Provider:
     if isinstance(provider, type):
         raise UsageError(f"Poller({provider.__name__}): give an instance, {provider.__name__}()")
     raise UsageError(f"Poller: a {type(provider).__name__} is not a provider; give one, as in Poller(DashScope())")
+
+
+def _check_task(task: Task) -> None:
+    if task.submitted_at is not None and (
+        not isinstance(task.submitted_at, datetime) or task.submitted_at.utcoffset() is None
+    ):
+        raise UsageError(f"Task.submitted_at={task.submitted_at!r}: give an aware datetime, one with a time zone")
+    _mapping(task.context)
+
+
+def _mapping(context: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    if context is not None and not isinstance(context, Mapping):
+        raise UsageError(f"context: give a mapping of what the provider needs, not a {type(context).__name__}")
+    return context or NOTHING
 
 
 def many(tasks: Iterable[str | Task]) -> Iterable[str | Task]:

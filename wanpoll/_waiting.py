@@ -45,7 +45,7 @@ class Waiting:
     async def all(self, wanted: Sequence[Task], timeout: float | None, expires_in: float) -> list[Outcome]:
         """The outcomes of all `wanted`, in their order."""
         group, found = Group(loop=self._loop), list[Found]()
-        timer = self._limit(group, found, timeout)
+        timer = self._limit(group, found, timeout, wanted)
         try:
             await self._join(group, wanted, expires_in, found)
             group.all_in()
@@ -59,7 +59,7 @@ class Waiting:
     ) -> AsyncGenerator[Outcome, None]:
         """The outcomes of all `wanted`, as they come."""
         stream, found = Stream(self._loop), list[Found]()
-        timer = self._limit(stream, found, timeout)
+        timer = self._limit(stream, found, timeout, wanted)
         try:
             await self._join(stream, wanted, expires_in, found)
             for _ in wanted:
@@ -98,10 +98,14 @@ class Waiting:
                 await asyncio.sleep(0)
 
     def _limit(
-        self, waiter: Waiter, found: Sequence[Key | Outcome], timeout: float | None
+        self,
+        waiter: Waiter,
+        found: Sequence[Key | Outcome],
+        timeout: float | None,
+        wanted: Sequence[Task] = (),
     ) -> asyncio.TimerHandle | None:
-        """Let `waiter` fail after `timeout` seconds, with what is open then of `found`."""
-        return None if timeout is None else self._loop.call_later(timeout, _time_out, waiter, found, timeout)
+        """Let `waiter` fail after `timeout` seconds, with what is open then: of `found`, and the rest of `wanted`."""
+        return None if timeout is None else self._loop.call_later(timeout, _time_out, waiter, found, wanted, timeout)
 
     def _leave(self, waiter: Waiter, found: Iterable[Key | Outcome], timer: asyncio.TimerHandle | None) -> None:
         """`waiter` is going. Its tasks stay followed."""
@@ -114,7 +118,8 @@ class Waiting:
             waiter.exception()  # an error that came with the caller's own cancellation is nobody's news
 
 
-def _time_out(waiter: Waiter, found: Sequence[Key | Outcome], timeout: float) -> None:
+def _time_out(waiter: Waiter, found: Sequence[Key | Outcome], wanted: Sequence[Task], timeout: float) -> None:
     still_open = [key for key in found if isinstance(key, Entry) and key.alive]
     update = still_open[0].update() if len(found) == 1 and still_open else None
-    waiter.failed(WaitTimeout(timeout, [key.task for key in still_open], update))
+    tasks = dict.fromkeys([*(key.task for key in still_open), *wanted[len(found) :]])
+    waiter.failed(WaitTimeout(timeout, list(tasks), update))

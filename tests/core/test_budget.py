@@ -158,7 +158,9 @@ def test_the_measured_rate_is_that_of_late() -> None:
     assert budget.measured(130.0) < 0.1
 
 
-@pytest.mark.parametrize("bad", [(0, 1.0), (-1, 1.0), (1, 0.0), (1, math.inf), (1, math.nan)])
+@pytest.mark.parametrize(
+    "bad", [(0, 1.0), (-1, 1.0), (1, 0.0), (1, math.inf), (1, math.nan), (1.5, 1.0), ("a", 1.0), (True, 1.0), (5, "x")]
+)
 def test_a_rate_without_meaning_is_refused(bad: tuple[int, float]) -> None:
     """A quota of nothing would wait for ever."""
     with pytest.raises(UsageError, match="above zero"):

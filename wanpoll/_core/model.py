@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import attrs
-from attrs import field, frozen, validators
+from attrs import field, frozen
 
 from wanpoll._core.redact import redact
 from wanpoll.exceptions import TaskCanceled, TaskExpired, TaskFailed, UsageError, WanpollError
@@ -50,12 +50,16 @@ class Status(enum.StrEnum):
 class Rate:
     """At most `requests` in any window of `per` seconds."""
 
-    requests: int = field(validator=validators.instance_of(int))
-    per: float = field(default=1.0, converter=float)
+    requests: int
+    per: float = 1.0
 
     def __attrs_post_init__(self) -> None:
-        if self.requests < 1 or not 0 < self.per < float("inf"):
-            raise UsageError(f"Rate(requests={self.requests}, per={self.per}): both must be above zero and finite")
+        whole = type(self.requests) is int and self.requests >= 1
+        if not whole or type(self.per) not in (int, float) or not 0 < self.per < float("inf"):
+            raise UsageError(
+                f"Rate(requests={self.requests!r}, per={self.per!r}): give a whole number and seconds, "
+                "both above zero and finite"
+            )
 
     @property
     def per_second(self) -> float:

@@ -63,7 +63,8 @@ class Provider(abc.ABC):
 
     `api_key` and `base_url` (the whole prefix) are read from the environment variables `KEY_VARIABLE` and
     `BASE_URL_VARIABLE`, when a `Poller` is made, where they are not given. `name` tells accounts apart, `quota` is
-    what the whole account may ask, `interval` the advised seconds between two polls of one task.
+    what the whole account may ask, `interval` the advised seconds between two polls of one task. Two names for one
+    account would each use the whole quota: give each a part of it.
     Raises `UsageError` for values that make no sense.
     """
 
@@ -76,7 +77,7 @@ class Provider(abc.ABC):
     ERRORS: ClassVar[tuple[ErrorRule, ...]]
 
     max_batch: ClassVar[int] = 1
-    """How many ids one question may name."""
+    """How many ids one question of this provider may name at the most."""
 
     max_body: ClassVar[int] = 1 << 20
     """Bytes of an answer, at most; a larger one is a missed poll."""
@@ -131,7 +132,7 @@ class Provider(abc.ABC):
         """`task_id`, if it can be one. Raises `InvalidTaskId`."""
         if isinstance(task_id, str) and _TASK_ID.fullmatch(task_id) and task_id not in (".", ".."):
             return task_id
-        shown = f"{task_id!r:.80}" if isinstance(task_id, str) else f"a {type(task_id).__name__}"
+        shown = f"{task_id!r:.80}" if isinstance(task_id, str) else f"of type {type(task_id).__name__}"
         raise InvalidTaskId(
             f"task id {redact(shown)}: give the text that the submission answered, "
             "1 to 256 characters of A-Z a-z 0-9 . _ : -"
@@ -235,7 +236,13 @@ def quoted(task_id: str) -> str:
 
 
 def _checked_key(key: str) -> Secret:
-    if not isinstance(key, str) or not key.strip() or not key.isascii() or not key.isprintable():
+    if (
+        not isinstance(key, str)
+        or not key.strip()
+        or not key.isascii()
+        or not key.strip().isprintable()
+        or " " in key.strip()
+    ):
         raise UsageError(
             "api_key: give the key's text; this one is empty, or has a line break or another odd character"
         )

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from wanpoll.providers import DashScope
 
 NO_FAULTS: Mapping[str, float] = MappingProxyType({})
-NOBODY = "00000000-0000-4000-8000-000000000000"
-"""A task id that is never given."""
 
 
 class Simulator:
