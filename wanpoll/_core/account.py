@@ -101,7 +101,9 @@ class Account:
         if not self._may_ask() or not self.budget.take(now):
             return None
         job = (self.urgent or self.due).popleft()
-        self.withdraw(job)
+        if job.slot is not None:
+            self.schedule.remove(job)
+        job.queue = None
         job.urgent = False
         job.ticket = ticket = Ticket(self, (job,), now)
         self.in_flight[ticket] = None

@@ -29,24 +29,25 @@ _BURST = 0.25
 _DECREASE = 0.5
 _LEAST_SHARE = 1 / 32
 _RECOVERY = 0.02  # of the full rate, for each window that passes
-_MEMORY = 10.0  # windows over which the measured rate forgets
+_BIN = 10.0  # windows in one of the two bins over which the rate is measured
 
 
 class Budget:
     """The quota of one account: `take` a place, `done` when the answer came."""
 
     __slots__ = (
-        "_born",
+        "_bin",
+        "_bin_ends",
         "_cooling",
         "_eased_at",
         "_even_at",
         "_full",
         "_hold",
+        "_last_bin",
         "_open",
         "_paused_until",
-        "_recent",
-        "_recent_at",
         "_share",
+        "_width",
         "rate",
     )
 
@@ -60,9 +61,10 @@ class Budget:
         self._full = self._limits_of(1.0)
         self._eased_at = -math.inf
         self._paused_until = -math.inf
-        self._born: float | None = None
-        self._recent = 0.0
-        self._recent_at = -math.inf
+        self._width = _BIN * rate.per
+        self._bin = 0  # requests in this bin of time
+        self._last_bin: int | None = None  # and in the one before, if there was one
+        self._bin_ends = -math.inf
 
     def take(self, now: float) -> bool:
         """Take a place for one request; False when there is none at `now`."""
@@ -70,10 +72,9 @@ class Budget:
             return False
         self._open += 1
         self._even_at = max(self._even_at, now) + self._limits(now)[1]
-        if self._born is None:
-            self._born = now
-        self._recent = self._remembered(now) + 1.0
-        self._recent_at = now
+        if now >= self._bin_ends:
+            self._turn_bin(now)
+        self._bin += 1
         return True
 
     def done(self, now: float) -> None:
@@ -125,12 +126,11 @@ class Budget:
         return self.rate.per_second * self.share(now)
 
     def measured(self, now: float) -> float:
-        """Requests per second that were made lately."""
-        memory = _MEMORY * self.rate.per
-        if self._born is None:
-            return 0.0
-        lived = max(now - self._born, self.rate.per)
-        return self._remembered(now) / (memory * -math.expm1(-lived / memory))
+        """Requests per second that were made lately: in this bin of time and the one before."""
+        if now >= self._bin_ends:
+            self._turn_bin(now)
+        begun = self._bin_ends - self._width if self._last_bin is None else self._bin_ends - 2 * self._width
+        return ((self._last_bin or 0) + self._bin) / max(now - begun, self.rate.per)
 
     def _limits(self, now: float) -> tuple[int, float, float]:
         """Places in a window, seconds between even requests, and how far a burst may run ahead of even."""
@@ -144,5 +144,8 @@ class Budget:
     def _pause(self, now: float, seconds: float) -> None:
         self._paused_until = max(self._paused_until, now + seconds)
 
-    def _remembered(self, now: float) -> float:
-        return self._recent * math.exp((self._recent_at - now) / (_MEMORY * self.rate.per)) if self._recent else 0.0
+    def _turn_bin(self, now: float) -> None:
+        follows = now < self._bin_ends + self._width
+        self._last_bin = self._bin if follows else None if self._bin_ends == -math.inf else 0
+        self._bin = 0
+        self._bin_ends = self._bin_ends + self._width if follows else now + self._width

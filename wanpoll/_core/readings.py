@@ -103,7 +103,8 @@ def checked(reading: Any) -> Reading:
     """`reading`, if it is one. Raises `TypeError` that says what a provider class gave instead."""
     if isinstance(reading, Answer):
         for part in reading.observations:
-            _check_part(part)
+            if type(part) is not Observation or type(part.status) is not Status:
+                _check_part(part)
         return reading
     if isinstance(reading, Missed | Refused | Rejected | Broken):
         return reading

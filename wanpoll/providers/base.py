@@ -207,7 +207,10 @@ class Provider(abc.ABC):
     def _cleaned(self, reading: Reading) -> Reading:
         if not isinstance(reading, Answer):
             return reading
-        if all(isinstance(part, Observation) and part.is_plain for part in reading.observations):
+        for part in reading.observations:
+            if not isinstance(part, Observation) or not part.is_plain:
+                break
+        else:
             return reading  # the common case: not yet
         return Answer(tuple(map(self._cleaned_part, reading.observations)))
 
