@@ -7,7 +7,7 @@ import importlib
 import platform
 import time
 
-NAMES = ("cpu_per_poll", "whole_job", "bytes_per_task", "gc_pause", "idle", "lateness", "wakeup", "start")
+NAMES = ("cpu_per_poll", "whole_job", "bytes_per_task", "gc_pause", "idle", "lateness", "wakeup", "start", "quota")
 
 
 def main() -> None:
