@@ -40,7 +40,7 @@ class Account:
         self.schedule: Schedule[Job] = Schedule()
         self.due: deque[Job] = deque()
         self.urgent: deque[Job] = deque()
-        self._unguarded: list[Job] = []  # promoted a moment ago
+        self._unguarded: list[Job] = []  # due since a moment ago, and without a deadline in the schedule yet
         self.in_flight: dict[Ticket, None] = {}  # oldest first
         self.requests = 0
         self.refused: ProviderRefused | None = None
@@ -53,7 +53,9 @@ class Account:
         """Have `job` asked at `due_at`, or as soon after as the quota permits."""
         job.due_at = due_at
         if due_at <= now + RESOLUTION:
-            self.enqueue(job, job.expires_at)
+            self.schedule.remove(job)
+            self._queue(job)
+            self._unguarded.append(job)
         else:
             job.queue = None
             self.schedule.set(job, min(due_at, job.expires_at))
@@ -88,13 +90,6 @@ class Account:
             else:
                 self._queue(job)
                 self._unguarded.append(job)
-
-    def guard(self) -> None:
-        """Give those that were promoted and have to wait their deadline; most are taken at once and need none."""
-        for job in self._unguarded:
-            if job.queue is not None:
-                self.enqueue(job, job.expires_at)
-        self._unguarded.clear()
 
     def take(self, now: float) -> Ticket | None:
         """The next question to ask, if there is one and the quota and the number under way permit it."""
@@ -136,6 +131,7 @@ class Account:
 
     def next_at(self, now: float) -> float | None:
         """When there is something to do next, or None."""
+        self._guard()
         times = []
         scheduled = self.schedule.next_at()
         if scheduled is not None:
@@ -151,6 +147,13 @@ class Account:
         _skip_stale(self.due)
         _skip_stale(self.urgent)
         return max((now - queue[0].due_at for queue in (self.due, self.urgent) if queue), default=0.0)
+
+    def _guard(self) -> None:
+        """Give those that became due and were not taken their deadline; most are taken at once and need none."""
+        for job in self._unguarded:
+            if job.queue is not None and job.slot is None:
+                self.enqueue(job, job.expires_at)
+        self._unguarded.clear()
 
     def _queue(self, job: Job) -> None:
         queue = self.urgent if job.urgent else self.due

@@ -32,6 +32,7 @@ class Machine:
         self._touched: dict[Account, float] = {}  # accounts whose time in the agenda may be stale, and since when
         self._ledger = Ledger()
         self._judge = Judge(self._ledger, unknown_grace)
+        self._promised: float | None = None  # what `next_at` said last
         self._overdue: list[Ticket] = []
 
     # -- what users ask for ------------------------------------------------------------------------------------
@@ -143,19 +144,19 @@ class Machine:
             else:
                 self._agenda.set(account, at)
         self._touched.clear()
-        return self._agenda.next_at()
+        self._promised = self._agenda.next_at()
+        return self._promised
 
     def take_due(self, now: float) -> list[Ticket]:
         """The questions to ask now: for what is due, as far as quota and capacity go."""
         self._note_stall(now)
         tickets: list[Ticket] = []
-        while (account := self._agenda.pop_due(now)) is not None:
+        for account in self._awake(now):
             self._give_up_overdue(account, now)
             for entry in account.promote(now):
                 self._deadline(entry, now)
             while (ticket := account.take(now)) is not None:
                 tickets.append(ticket)
-            account.guard()
             self._touch(account, now)
         return tickets
 
@@ -183,6 +184,12 @@ class Machine:
         """Something changed at `account`. When it wants to be woken is reckoned when somebody asks."""
         self._touched[account] = now
 
+    def _awake(self, now: float) -> list[Account]:
+        """The accounts where something changed, and those that are due."""
+        while (account := self._agenda.pop_due(now)) is not None:
+            self._touched[account] = now
+        return list(self._touched)
+
     def _deadline(self, entry: Entry, now: float) -> None:
         """The entry's time is over: one last poll, if the account may ask and its turn comes soon enough."""
         patience = LAST_POLL_PATIENCE * entry.account.cadence.interval
@@ -195,7 +202,7 @@ class Machine:
 
     def _note_stall(self, now: float) -> None:
         """Give the questions under way the time that a stall of our own loop took from them."""
-        promised = self.next_at()
+        promised = self._promised
         if promised is None or now <= promised + STALL:
             return
         for account in self.accounts.values():
