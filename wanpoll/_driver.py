@@ -108,25 +108,39 @@ class Driver:
         self._turn()
 
     async def _question(self, ticket: Ticket) -> None:
-        """Ask, and tell the machine what the answer means. Whatever goes wrong is a value."""
+        """Ask, tell the machine what the answer means, and go on with what waits for its turn."""
+        following: Ticket | None = ticket
+        while following is not None:
+            reading = await self._ask(following)
+            task = self._questions.pop(following)
+            self._answered(following, reading)
+            # The next question in the same task: objects die as others are born, and the garbage collector
+            # stays asleep. (It took a tenth of all time when questions were started by the dozen.)
+            following = self._next(following)
+            if following is not None:
+                self._questions[following] = task
+
+    async def _ask(self, ticket: Ticket) -> Reading:
+        """What the answer to a ticket means. Whatever goes wrong is a value."""
         provider = self._providers[ticket.account.name]
         try:
             request = provider.ask_cancel(ticket.tasks[0]) if ticket.is_call else provider.ask(ticket.tasks)
-            reading: Reply | Reading = await self._transport.send(provider, request)
-            if isinstance(reading, Reply):
-                if len(reading.body) > BIG_ANSWER:
-                    reading = await asyncio.to_thread(_read, provider, ticket, reading)
-                else:
-                    reading = _read(provider, ticket, reading)
+            reply = await self._transport.send(provider, request)
+            if isinstance(reply, Missed):
+                return reply
+            if len(reply.body) > BIG_ANSWER:
+                return await asyncio.to_thread(_read, provider, ticket, reply)
+            return _read(provider, ticket, reply)
         except asyncio.CancelledError:
             if self._questions.pop(ticket, None) is not None:  # canceled by somebody else than us
                 problem = TransportError(provider.name, "disconnected", detail="the question was canceled")
                 self._answered(ticket, Missed(problem))
             raise
         except Exception as error:
-            reading = Broken(_blame(provider, "ask", error))
-        self._questions.pop(ticket, None)
-        self._answered(ticket, reading)
+            return Broken(_blame(provider, "ask", error))
+
+    def _next(self, ticket: Ticket) -> Ticket | None:
+        return None if self._closed else self._machine.take_next(ticket.account, self._clock.now())
 
     def _end(self, ticket: Ticket) -> None:
         question = self._questions.pop(ticket, None)

@@ -71,7 +71,8 @@ class Budget:
         if self.next_at(now) > now + RESOLUTION:
             return False
         self._open += 1
-        self._even_at = max(self._even_at, now) + self._limits(now)[1]
+        spacing = self._limits(now)[1]
+        self._even_at = (max(now, self._even_at)) + spacing
         if now >= self._bin_ends:
             self._turn_bin(now)
         self._bin += 1
@@ -90,8 +91,12 @@ class Budget:
         cooling = self._cooling
         while cooling and cooling[0] <= now + RESOLUTION:
             cooling.popleft()
-        places, _, tolerance = self._limits(now)
-        earliest = max(now, self._paused_until, self._even_at - tolerance)
+        places, _, tolerance = self._full if self._share >= 1.0 else self._limits(now)
+        earliest = self._even_at - tolerance
+        if earliest < now:
+            earliest = now
+        if earliest < self._paused_until:
+            earliest = self._paused_until
         if self._open + len(cooling) < places:
             return earliest
         return max(earliest, cooling[0]) if cooling else math.inf

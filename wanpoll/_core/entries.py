@@ -95,4 +95,4 @@ class Ticket:
         self.taken_at = now
         self.deadline = now + account.poll_timeout
         self.is_call = isinstance(jobs[0], Call)
-        self.tasks: tuple[Task, ...] = tuple([job.task for job in jobs])
+        self.tasks: tuple[Task, ...] = (jobs[0].task,) if len(jobs) == 1 else tuple([job.task for job in jobs])
