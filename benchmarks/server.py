@@ -1,7 +1,7 @@
 """The other side: a minimal HTTP server in a process of its own, quick enough never to be the bottleneck.
 
 A task's id says how it behaves: `task_id(runs=4, ...)` is RUNNING for four answers, then SUCCEEDED with a result of
-1.1 kB. Run by `serving()`, or by hand as `python -m benchmarks.server`, which prints its port.
+1.0 kB. Run by `serving()`, or by hand as `python -m benchmarks.server`, which prints its port.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How soon a caller goes on: from the moment at which the transport has the answer until `wait_for` returns.
 
-A thousand tasks end each second, each at its first poll, with a result of 1.1 kB.
+A thousand tasks end each second, each at its first poll, with a result of 1.0 kB.
 """
 
 from __future__ import annotations
