@@ -79,7 +79,7 @@ class Schedule(Generic[T]):
         return None
 
     def _prune(self) -> None:
-        # Rebuilding when stale entries are the majority costs O(1) for each change, amortised.
-        if len(self._heap) > max(_PRUNE_FROM, 2 * self._live):
+        # Rebuilding when a fifth of the entries is stale costs O(1) for each change, amortised.
+        if len(self._heap) > max(_PRUNE_FROM, self._live + self._live // 4):
             self._heap = [entry for entry in self._heap if entry[2].slot is entry]
             heapq.heapify(self._heap)
