@@ -109,16 +109,17 @@ class Driver:
 
     async def _question(self, ticket: Ticket) -> None:
         """Ask, tell the machine what the answer means, and go on with what waits for its turn."""
-        following: Ticket | None = ticket
-        while following is not None:
-            reading = await self._ask(following)
-            task = self._questions.pop(following)
-            self._answered(following, reading)
+        while True:
+            reading = await self._ask(ticket)
+            task = self._questions.pop(ticket)
+            self._answered(ticket, reading)
             # The next question in the same task: objects die as others are born, and the garbage collector
             # stays asleep. (It took a tenth of all time when questions were started by the dozen.)
-            following = self._next(following)
-            if following is not None:
-                self._questions[following] = task
+            following = None if self._closed else self._machine.take_next(ticket.account, self._clock.now())
+            if following is None:
+                return
+            self._questions[following] = task
+            ticket = following
 
     async def _ask(self, ticket: Ticket) -> Reading:
         """What the answer to a ticket means. Whatever goes wrong is a value."""
@@ -138,9 +139,6 @@ class Driver:
             raise
         except Exception as error:
             return Broken(_blame(provider, "ask", error))
-
-    def _next(self, ticket: Ticket) -> Ticket | None:
-        return None if self._closed else self._machine.take_next(ticket.account, self._clock.now())
 
     def _end(self, ticket: Ticket) -> None:
         question = self._questions.pop(ticket, None)
@@ -164,7 +162,7 @@ def _read(provider: Provider, ticket: Ticket, reply: Reply) -> Reading:
     """What an answer means; one that the provider class cannot read is a missed poll."""
     try:
         if ticket.is_call:
-            return checked(provider.read_cancel(ticket.tasks[0], reply))
+            return checked(provider.read_cancel(ticket.tasks[0], reply), call=True)
         return checked(provider.read(ticket.tasks, reply))
     except Exception as error:
         bug = _blame(provider, "decode", error)

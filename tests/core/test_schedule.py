@@ -15,10 +15,7 @@ class Item:
 
 
 def drain(schedule: Schedule[Item], now: float) -> list[int]:
-    taken = []
-    while (item := schedule.pop_due(now)) is not None:
-        taken.append(item.name)
-    return taken
+    return [item.name for item in schedule.pop_due(now, 1000)]
 
 
 def test_items_come_in_the_order_of_their_times() -> None:
@@ -50,6 +47,19 @@ def test_what_is_due_within_a_millisecond_is_due() -> None:
 
     assert drain(schedule, 1.0 - 2 * RESOLUTION) == []
     assert drain(schedule, 1.0 - RESOLUTION / 2) == [1]
+
+
+def test_no_more_are_taken_than_wanted() -> None:
+    """What is left keeps its place; a stale entry on the way does not count."""
+    schedule: Schedule[Item] = Schedule()
+    items = [Item(name) for name in range(4)]
+    for item in items:
+        schedule.set(item, float(item.name))
+    schedule.remove(items[0])
+
+    assert [item.name for item in schedule.pop_due(10.0, 2)] == [1, 2]
+    assert len(schedule) == 1
+    assert drain(schedule, 10.0) == [3]
 
 
 def test_stale_entries_do_not_pile_up() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wanpoll import Task
-from wanpoll._core.readings import Answer, Observation, Reading
+from wanpoll._core.readings import Answer, NotYet, Observation, Reading
 from wanpoll.providers import DashScope, Reply
 
 TASK = Task("0385dc79-5ff8-4d82-bcb6-000000000000", "dashscope")
@@ -33,6 +33,8 @@ def output(status: str, **fields: Any) -> dict[str, Any]:
 def seen(document: Any) -> Observation:
     """The observation in the answer, which must be there."""
     reading = read(document)
+    if isinstance(reading, NotYet):
+        return Observation(TASK.id, reading.status)
     assert isinstance(reading, Answer)
     (observation,) = reading.observations
     assert isinstance(observation, Observation)

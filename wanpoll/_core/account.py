@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Iterator
 from typing import Any
 
 from wanpoll._core.budget import Budget
@@ -17,6 +16,9 @@ from wanpoll._core.entries import Entry, Job, Ticket
 from wanpoll._core.model import Outcome, Rate
 from wanpoll._core.schedule import RESOLUTION, Schedule
 from wanpoll.exceptions import ProviderRefused
+
+GUARD_AFTER = 1.0
+"""Seconds that a due task waits for its turn until its deadline is scheduled."""
 
 _PROMOTED_AT_ONCE = 1000
 _BREATH = 2 * RESOLUTION
@@ -40,7 +42,7 @@ class Account:
         self.schedule: Schedule[Job] = Schedule()
         self.due: deque[Job] = deque()
         self.urgent: deque[Job] = deque()
-        self._unguarded: list[Job] = []  # due since a moment ago, and without a deadline in the schedule yet
+        self._unguarded: deque[Job] = deque()  # due since a moment ago, and without a deadline in the schedule yet
         self.in_flight: dict[Ticket, None] = {}  # oldest first
         self.requests = 0
         self.refused: ProviderRefused | None = None
@@ -54,8 +56,7 @@ class Account:
         job.due_at = due_at
         if due_at <= now + RESOLUTION:
             self.schedule.remove(job)
-            self._queue(job)
-            self._unguarded.append(job)
+            self._wait_turn(job, now)
         else:
             job.queue = None
             self.schedule.set(job, min(due_at, job.expires_at))
@@ -79,17 +80,15 @@ class Account:
         self.schedule.remove(job)
         job.queue = None
 
-    def promote(self, now: float) -> Iterator[Entry]:
-        """Move what is due at `now` into the queues; yield the entries whose deadline has come instead."""
-        for _ in range(_PROMOTED_AT_ONCE):
-            job = self.schedule.pop_due(now)
-            if job is None:
-                return
-            if isinstance(job, Entry) and job.expires_at <= now + RESOLUTION:
-                yield job
+    def promote(self, now: float) -> list[Entry]:
+        """Move what is due at `now` into the queues; the entries whose deadline has come instead."""
+        over: list[Entry] = []
+        for job in self.schedule.pop_due(now, _PROMOTED_AT_ONCE):
+            if job.expires_at <= now + RESOLUTION and isinstance(job, Entry):
+                over.append(job)
             else:
-                self._queue(job)
-                self._unguarded.append(job)
+                self._wait_turn(job, now)
+        return over
 
     def take(self, now: float) -> Ticket | None:
         """The next question to ask, if there is one and the quota and the number under way permit it."""
@@ -131,11 +130,13 @@ class Account:
 
     def next_at(self, now: float) -> float | None:
         """When there is something to do next, or None."""
-        self._guard()
+        self._guard(now)
         times = []
         scheduled = self.schedule.next_at()
         if scheduled is not None:
             times.append(max(scheduled, now + _BREATH))
+        if self._unguarded:
+            times.append(self._unguarded[0].due_at + GUARD_AFTER)
         if self.in_flight:
             times.append(next(iter(self.in_flight)).deadline)
         if self._may_ask():
@@ -148,12 +149,24 @@ class Account:
         _skip_stale(self.urgent)
         return max((now - queue[0].due_at for queue in (self.due, self.urgent) if queue), default=0.0)
 
-    def _guard(self) -> None:
-        """Give those that became due and were not taken their deadline; most are taken at once and need none."""
-        for job in self._unguarded:
-            if job.queue is not None and job.slot is None:
+    def _wait_turn(self, job: Job, now: float) -> None:
+        self._queue(job)
+        if job.expires_at < now + 2 * GUARD_AFTER:
+            self.schedule.set(job, job.expires_at)
+        else:
+            self._unguarded.append(job)
+
+    def _guard(self, now: float) -> None:
+        """Give those that wait for their turn their deadline. Most are taken within a moment and need none."""
+        unguarded = self._unguarded
+        while unguarded:
+            job = unguarded[0]
+            waits = job.queue is not None and job.slot is None
+            if waits and now < job.due_at + GUARD_AFTER:
+                return
+            unguarded.popleft()
+            if waits:
                 self.enqueue(job, job.expires_at)
-        self._unguarded.clear()
 
     def _queue(self, job: Job) -> None:
         queue = self.urgent if job.urgent else self.due
@@ -170,8 +183,7 @@ class Account:
         _skip_stale(self.urgent)
         if self.refused is not None:
             return bool(self.urgent) and not self.in_flight
-        _skip_stale(self.due)
-        return bool(self.urgent or self.due)
+        return bool(self.urgent or _skip_stale(self.due))
 
 
 def _prune(queue: deque[Job]) -> None:
@@ -181,6 +193,7 @@ def _prune(queue: deque[Job]) -> None:
     queue.extend(live)
 
 
-def _skip_stale(queue: deque[Job]) -> None:
+def _skip_stale(queue: deque[Job]) -> deque[Job]:
     while queue and queue[0].queue is not queue:
         queue.popleft()
+    return queue

@@ -68,11 +68,17 @@ class Budget:
 
     def take(self, now: float) -> bool:
         """Take a place for one request; False when there is none at `now`."""
-        if self.next_at(now) > now + RESOLUTION:
+        self._cool(now)
+        horizon = now + RESOLUTION
+        places, spacing, tolerance = self._limits(now)
+        if (
+            self._open + len(self._cooling) >= places
+            or self._even_at - tolerance > horizon
+            or self._paused_until > horizon
+        ):
             return False
         self._open += 1
-        spacing = self._limits(now)[1]
-        self._even_at = (max(now, self._even_at)) + spacing
+        self._even_at = (now if now > self._even_at else self._even_at) + spacing
         if now >= self._bin_ends:
             self._turn_bin(now)
         self._bin += 1
@@ -88,18 +94,12 @@ class Budget:
 
         Infinity when an answer has to come first: nothing is to be expected before `done`.
         """
-        cooling = self._cooling
-        while cooling and cooling[0] <= now + RESOLUTION:
-            cooling.popleft()
-        places, _, tolerance = self._full if self._share >= 1.0 else self._limits(now)
-        earliest = self._even_at - tolerance
-        if earliest < now:
-            earliest = now
-        if earliest < self._paused_until:
-            earliest = self._paused_until
-        if self._open + len(cooling) < places:
+        self._cool(now)
+        places, _, tolerance = self._limits(now)
+        earliest = max(now, self._even_at - tolerance, self._paused_until)
+        if self._open + len(self._cooling) < places:
             return earliest
-        return max(earliest, cooling[0]) if cooling else math.inf
+        return max(earliest, self._cooling[0]) if self._cooling else math.inf
 
     def throttle(self, now: float, asked_at: float, retry_after: float | None = None) -> bool:
         """The server said that it was asked too often; `asked_at` is when that request was sent.
@@ -136,6 +136,11 @@ class Budget:
             self._turn_bin(now)
         begun = self._bin_ends - self._width if self._last_bin is None else self._bin_ends - 2 * self._width
         return ((self._last_bin or 0) + self._bin) / max(now - begun, self.rate.per)
+
+    def _cool(self, now: float) -> None:
+        cooling = self._cooling
+        while cooling and cooling[0] <= now + RESOLUTION:
+            cooling.popleft()
 
     def _limits(self, now: float) -> tuple[int, float, float]:
         """Places in a window, seconds between even requests, and how far a burst may run ahead of even."""

@@ -19,6 +19,7 @@ LONGEST_RETRY = 60.0
 
 _SPREAD = 0.1  # of an interval, upwards only: never sooner than advised
 _FLOOR = 1 / 15  # of an interval
+_GOLDEN = 2_654_435_769  # 2**32 / the golden ratio: multiples of it spread evenly
 
 
 class Cadence:
@@ -35,19 +36,16 @@ class Cadence:
         """When to ask about a task for the first time: at once, unless it is known to be younger than an interval."""
         if age is None:
             return now
-        return max(now, now - age + self._spread(task_id, 0))
+        return max(now, self.next(task_id, 0, now - age))
 
     def next(self, task_id: str, polls: int, now: float) -> float:
         """When to ask again after the answer "not yet", the `polls`-th."""
-        return now + self._spread(task_id, polls)
+        return now + self.interval * (1.0 + _SPREAD * _unit(task_id, polls))
 
     def retry(self, task_id: str, misses: int, now: float) -> float:
         """When to ask again after the `misses`-th failed question in a row: between half of the delay and all of it."""
         delay = self._retries[min(misses, len(self._retries)) - 1]
         return now + delay * (0.5 + 0.5 * _unit(task_id, -misses))
-
-    def _spread(self, task_id: str, attempt: int) -> float:
-        return self.interval * (1.0 + _SPREAD * _unit(task_id, attempt))
 
 
 def _doubling(first: float, longest: float) -> tuple[float, ...]:
@@ -64,4 +62,4 @@ def _doubling(first: float, longest: float) -> tuple[float, ...]:
 
 def _unit(task_id: str, attempt: int) -> float:
     """A number in [0, 1) that only the task and the attempt decide."""
-    return zlib.crc32(b"%d" % attempt, zlib.crc32(task_id.encode())) / 2**32
+    return zlib.crc32(task_id.encode()) * (_GOLDEN + 2 * attempt) % 2**32 / 2**32

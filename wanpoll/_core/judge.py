@@ -7,7 +7,17 @@ from wanpoll._core.account import Account
 from wanpoll._core.entries import Call, Entry, Ticket
 from wanpoll._core.ledger import Ledger
 from wanpoll._core.model import Failure, Outcome, Status
-from wanpoll._core.readings import Answer, Broken, Missed, NoSuchTask, Observation, Reading, Refused, Rejected
+from wanpoll._core.readings import (
+    Answer,
+    Broken,
+    Missed,
+    NoSuchTask,
+    NotYet,
+    Observation,
+    Reading,
+    Refused,
+    Rejected,
+)
 from wanpoll._core.schedule import RESOLUTION
 from wanpoll.exceptions import DecodeError, ProviderRefused, WanpollError
 
@@ -37,6 +47,9 @@ class Judge:
 
     def judge(self, ticket: Ticket, reading: Reading, now: float) -> None:
         """Take note of what the answer to `ticket` means."""
+        if isinstance(reading, NotYet):
+            self._not_yet(ticket, reading, now)
+            return
         reading = self._account_side(ticket, reading, now)
         for job in ticket.jobs:
             if isinstance(job, Call):
@@ -53,6 +66,14 @@ class Judge:
         entry.alive = False
         del entry.account.tasks[entry.task.id]
         entry.account.withdraw(entry)
+
+    def _not_yet(self, ticket: Ticket, reading: NotYet, now: float) -> None:
+        """Nothing new about the one task of `ticket`: the common case, kept short."""
+        account, entry = ticket.account, ticket.jobs[0]
+        account.refused = account.spent_since = None
+        if isinstance(entry, Entry) and entry.alive:
+            self._polled(entry, now)
+            self._goes_on(entry, ticket, reading.status, None, now)
 
     # -- the account -------------------------------------------------------------------------------------------
 
@@ -126,28 +147,30 @@ class Judge:
             problem = DecodeError(entry.account.name, "the answer", "does not name this task")
             self._missed_poll(entry, ticket, Missed(problem), now)
             return
-        entry.polls += 1
+        self._polled(entry, now)
+        if isinstance(seen, NoSuchTask):
+            self._unknown(entry, ticket, seen.failure, now)
+        elif seen.status is None:
+            self._unknown_word(entry.account, seen.word)
+            self._goes_on(entry, ticket, entry.status, seen.progress, now)
+        elif seen.status.is_final:
+            self._settle(entry, _outcome(entry, seen.status, seen), now)
+        else:
+            self._goes_on(entry, ticket, seen.status, seen.progress, now)
+
+    def _polled(self, entry: Entry, now: float) -> None:
         self.ledger.polls += 1
+        entry.polls += 1
         entry.answered_at = now
         entry.misses = 0
         entry.stale = False
-        if isinstance(seen, NoSuchTask):
-            self._unknown(entry, ticket, seen.failure, now)
-            return
-        entry.unknowns = 0
-        self._seen(entry, ticket, seen, now)
 
-    def _seen(self, entry: Entry, ticket: Ticket, seen: Observation, now: float) -> None:
-        status = seen.status
-        if status is None:
-            self._unknown_word(entry.account, seen.word)
-            status = entry.status
-        elif status.is_final:
-            self._settle(entry, _outcome(entry, status, seen), now)
-            return
-        if status is not entry.status or seen.progress != entry.progress or entry.problem is not None:
+    def _goes_on(self, entry: Entry, ticket: Ticket, status: Status, progress: float | None, now: float) -> None:
+        """The task has not ended."""
+        entry.unknowns = 0
+        if status is not entry.status or progress != entry.progress or entry.problem is not None:
             self.ledger.move(entry, status)
-            entry.progress, entry.problem = seen.progress, None
+            entry.progress, entry.problem = progress, None
             self.ledger.say(entry, ev.TaskChanged(entry.update()))
         self._again(entry, ticket, entry.account.cadence.next(entry.task.id, entry.polls, now), now)
 

@@ -177,7 +177,7 @@ class Machine:
         if not ticket.account.close(ticket, now):
             return
         self._judge.judge(ticket, reading, now)
-        if isinstance(reading, Answer) and ticket.is_call:
+        if ticket.is_call and isinstance(reading, Answer):
             self.nudge(ticket.account.name, ticket.tasks[0].id, now)
         self._touch(ticket.account, now)
 
@@ -193,7 +193,7 @@ class Machine:
 
     def _awake(self, now: float) -> list[Account]:
         """The accounts where something changed, and those that are due."""
-        while (account := self._agenda.pop_due(now)) is not None:
+        for account in self._agenda.pop_due(now, len(self.accounts)):
             self._touched[account] = now
         return list(self._touched)
 

@@ -57,6 +57,19 @@ class Answer:
 
 
 @frozen
+class NotYet:
+    """The one task that was asked about has not ended, and there is no more to say: what most answers come to.
+
+    `NOT_YET` has the two of them, so that none is made for each answer.
+    """
+
+    status: Status
+
+
+NOT_YET: Mapping[Status, NotYet] = {status: NotYet(status) for status in (Status.PENDING, Status.RUNNING)}
+
+
+@frozen
 class Missed:
     """The question failed: ask again, later each time.
 
@@ -96,11 +109,15 @@ class Broken:
     error: WanpollError
 
 
-Reading: TypeAlias = Answer | Missed | Refused | Rejected | Broken
+Reading: TypeAlias = NotYet | Answer | Missed | Refused | Rejected | Broken
 
 
-def checked(reading: Any) -> Reading:
+def checked(reading: Any, *, call: bool = False) -> Reading:
     """`reading`, if it is one. Raises `TypeError` that says what a provider class gave instead."""
+    if isinstance(reading, NotYet):
+        if call or reading.status not in NOT_YET:
+            raise TypeError("a NotYet with the status of an end, or as the answer to a call")
+        return reading
     if isinstance(reading, Answer):
         for part in reading.observations:
             if type(part) is not Observation or type(part.status) is not Status:

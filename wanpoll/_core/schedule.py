@@ -58,15 +58,19 @@ class Schedule(Generic[T]):
             self._live -= 1
             self._prune()
 
-    def pop_due(self, now: float) -> T | None:
-        """Take out the item with the earliest time, if it is due at `now`."""
-        at = self.next_at()
-        if at is None or at > now + RESOLUTION:
-            return None
-        item = heapq.heappop(self._heap)[2]
-        item.slot = None
-        self._live -= 1
-        return item
+    def pop_due(self, now: float, most: int) -> list[T]:
+        """Take out the items that are due at `now`, the earliest first: `most` of them at the most."""
+        heap = self._heap
+        horizon = now + RESOLUTION
+        due: list[T] = []
+        while heap and heap[0][0] <= horizon and len(due) < most:
+            entry = heapq.heappop(heap)
+            item = entry[2]
+            if item.slot is entry:
+                item.slot = None
+                due.append(item)
+        self._live -= len(due)
+        return due
 
     def next_at(self) -> float | None:
         """The earliest time, or None."""

@@ -207,14 +207,11 @@ class Provider(abc.ABC):
     def _cleaned(self, reading: Reading) -> Reading:
         if not isinstance(reading, Answer):
             return reading
-        for part in reading.observations:
-            if not isinstance(part, Observation) or not part.is_plain:
-                break
-        else:
-            return reading  # the common case: not yet
         return Answer(tuple(map(self._cleaned_part, reading.observations)))
 
     def _cleaned_part(self, part: Observation | NoSuchTask) -> Observation | NoSuchTask:
+        if isinstance(part, Observation) and part.is_plain:
+            return part
         failure = part.failure and self._cleaned_failure(part.failure)
         if isinstance(part, NoSuchTask):
             return evolve(part, failure=failure)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from attrs import frozen
 
 from wanpoll._core.model import NOTHING, Failure, Rate, Status, Task
-from wanpoll._core.readings import Answer, Missed, NoSuchTask, Observation, Reading
+from wanpoll._core.readings import NOT_YET, Answer, Missed, NoSuchTask, NotYet, Observation, Reading
 from wanpoll.exceptions import DecodeError
 from wanpoll.providers.base import Provider, Reply, Request, quoted
 from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict, read_media
@@ -35,6 +35,8 @@ WORDS: Mapping[str, Status] = {
     "CANCELED": Status.CANCELED,
     "CANCELLED": Status.CANCELED,
 }
+
+_NOT_YET = {word: NOT_YET[status] for word, status in WORDS.items() if not status.is_final}
 
 MEDIA = (
     MediaPath("output.video_url", "video"),
@@ -183,13 +185,11 @@ class DashScope(Provider):
         )
 
 
-def _not_yet(task: Task, output: Mapping[str, Any]) -> Answer | None:
+def _not_yet(task: Task, output: Mapping[str, Any]) -> NotYet | None:
     """Most answers by far are a plain "not yet": these are read without structuring, at half the price."""
     word = output.get("task_status")
     if type(word) is str and output.get("task_id") == task.id and "task_metrics" not in output:
-        status = WORDS.get(word)
-        if status is Status.RUNNING or status is Status.PENDING:
-            return Answer((Observation(task.id, status, word),))
+        return _NOT_YET.get(word)
     return None
 
 

@@ -52,7 +52,8 @@ def decode(provider: str, body: bytes) -> Any:
     """The JSON document in `body`. Raises `DecodeError` for everything that is not one."""
     try:
         document = _fast(body)
-        _check_depth(body, document)
+        if body.count(b"[") + body.count(b"{") > MOST_DEPTH:  # fewer brackets than levels are the cheap proof
+            _check_depth(document)
     except (ValueError, RecursionError) as error:
         why = "nested too deeply" if isinstance(error, RecursionError) else type(error).__name__
         raise DecodeError(provider, "the body", f"not JSON ({why}): {excerpt(body)}") from None
@@ -117,9 +118,7 @@ def _mend(value: Any) -> Any:
     return value
 
 
-def _check_depth(body: bytes, document: Any) -> None:
-    if body.count(b"[") + body.count(b"{") <= MOST_DEPTH:
-        return  # the cheap proof: fewer brackets than levels
+def _check_depth(document: Any) -> None:
     level = _nested([document])
     for _ in range(MOST_DEPTH):
         level = [child for value in level for child in _nested(value.values() if isinstance(value, dict) else value)]
