@@ -745,7 +745,7 @@ def test_every_await_can_be_canceled(use: Any) -> None:
     def check() -> None:
         poller = pollers[-1]
         assert len(poller._waiters) == 0
-        assert poller._driver._questions == {}
+        assert poller._driver._askers == {}
         other = others.pop()
         assert other.cancelled() or isinstance(other.exception(), PollerClosed) or other.result().ok
 

@@ -160,13 +160,6 @@ class Machine:
             self._touch(account, now)
         return tickets
 
-    def take_next(self, account: Account, now: float) -> Ticket | None:
-        """One more question of `account`, if one waits for its turn and may be asked now."""
-        ticket = account.take(now)
-        if ticket is not None:
-            self._touch(account, now)
-        return ticket
-
     def take_overdue(self) -> list[Ticket]:
         """Questions that are to be ended: no answer came in time, or nobody wants it any more."""
         taken, self._overdue = self._overdue, []
