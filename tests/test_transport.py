@@ -7,6 +7,9 @@ import functools
 import gzip
 import inspect
 import json
+import os
+import subprocess
+import sys
 import time
 import tracemalloc
 import zlib
@@ -832,3 +835,31 @@ def _true_ends() -> Callable[[Asked, Line], Awaitable[None]]:
         await tells(word)(asked, line)
 
     return play
+
+
+_BUFFERS = """
+import os, resource
+from wanpoll.transport import _keep_receive_buffers
+
+reader, writer = os.pipe()
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(200):
+        os.write(writer, b"an answer")
+        os.read(reader, 256 * 1024)  # as asyncio receives
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+_keep_receive_buffers()
+faults()
+print(faults())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc maps large buffers anew each time")
+def test_receive_buffers_are_not_mapped_anew():
+    """asyncio's buffers of 256 KiB come from memory that the process has; else each poll takes two page faults."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    ran = subprocess.run([sys.executable, "-c", _BUFFERS], env=environ, capture_output=True, text=True, check=True)
+
+    assert int(ran.stdout) < 100

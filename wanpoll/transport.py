@@ -92,6 +92,7 @@ class HttpTransport:
         if self._connector is None:
             # No limit: how many questions are under way is the core's decision.
             self._connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE, ssl=self._ssl)
+            _keep_receive_buffers()
         session = self._sessions[_account(provider)] = aiohttp.ClientSession(
             connector=self._connector,
             connector_owner=False,
@@ -104,6 +105,15 @@ class HttpTransport:
             middlewares=(_no_silent_retry,),
         )
         return session
+
+
+def _keep_receive_buffers() -> None:
+    """Have glibc serve asyncio's receive buffers from memory that the process has.
+
+    asyncio receives into 256 KiB, which glibc maps and unmaps each time: two page faults, a sixth of a poll's CPU. It
+    stops when something larger was mapped and freed once, as happens by chance in one process and not in another.
+    """
+    bytearray(1 << 20)
 
 
 def _account(provider: Provider) -> tuple[str, str | None, str | None]:
