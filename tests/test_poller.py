@@ -951,6 +951,49 @@ def test_questions_that_somebody_else_cancels_are_missed_polls() -> None:
     run_virtually(main())
 
 
+@pytest.mark.parametrize("steps", range(12))
+def test_askers_that_somebody_cancels_as_they_change_hands_lose_no_question(steps: int) -> None:
+    """Whatever they have in hand when it comes: an answer just read, or the next question not yet sent."""
+
+    async def main() -> None:
+        cloud = Cloud(runs=100.0, latency=0.0)
+        async with cloud.poller(max_in_flight=1, poll_timeout=1000.0) as poller:
+            wait = asyncio.create_task(poller.wait_all(["a", "b", "c"]))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            for task in asyncio.all_tasks() - {asyncio.current_task(), wait}:
+                task.cancel()
+            assert [outcome.ok for outcome in await wait] == [True] * 3
+            assert now() < 400.0
+
+    run_virtually(main())
+
+
+def test_no_turn_reads_more_than_its_share() -> None:
+    """Answers that come together are read together, but a heap of long ones lets others have a turn in between."""
+    turns, read = [0], dict[int, int]()
+
+    class Counting(DashScope):
+        def read(self, tasks: Any, reply: Any) -> Any:
+            read[turns[0]] = read.get(turns[0], 0) + len(reply.body)
+            return super().read(tasks, reply)
+
+    async def main() -> None:
+        body = {"output": {"task_status": "RUNNING", "orig_prompt": "x" * 60_000}}
+        async with Poller(Counting(KEY), transport=ScriptedTransport(lambda _: reply(body))) as poller:
+            for task in range(20):
+                await poller.track(f"t{task}")
+            work = poller._driver._work
+            poller._driver._work = lambda: (turns.append(turns.pop() + 1), work())
+            await asyncio.sleep(1.0)
+            assert poller.statistics().polls == 20
+
+        assert sum(read.values()) > 1_200_000
+        assert max(read.values()) < 400_000
+
+    run_virtually(main())
+
+
 @pytest.mark.parametrize("odd", [reply(b"<html>sign in</html>"), reply({"code": "InternalError"}), reply([])])
 def test_only_the_providers_yes_is_a_successful_cancel(odd: Reply) -> None:
     """A portal's page with status 200 is asked again."""

@@ -9,6 +9,8 @@ This is the only file that starts tasks.
 from __future__ import annotations
 
 import asyncio
+import functools
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
@@ -17,13 +19,13 @@ from wanpoll._core.account import Account
 from wanpoll._core.entries import Call, Entry, Ticket
 from wanpoll._core.events import Asked, Event
 from wanpoll._core.machine import Machine
-from wanpoll._core.readings import Broken, Missed, Reading, checked
+from wanpoll._core.readings import Broken, Missed, NotYet, Reading, checked, checked_call
 from wanpoll.exceptions import DecodeError, TransportError, UsageError, WanpollError
 from wanpoll.providers.base import Provider, Reply
 from wanpoll.transport import Transport
 
 BIG_ANSWER = 256 * 1024
-"""Bytes. Larger answers are read in a thread: no answer delays other tasks."""
+"""Bytes. Larger answers are read in a thread, and no more is read in one turn: no answer delays other tasks."""
 
 News: TypeAlias = Callable[[Entry | Call | Account, Event], None]
 
@@ -64,7 +66,7 @@ class Driver:
         self._observed = observed
         self._loop = asyncio.get_running_loop()
         self._askers: dict[Ticket, _Asker] = {}
-        self._answers: list[tuple[Ticket, Reply | Reading]] = []
+        self._answers: deque[tuple[Ticket, Reply | Reading]] = deque()
         self._soon: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -125,44 +127,53 @@ class Driver:
         self._turn()
 
     def _read_answers(self, now: float) -> list[_Asker]:
-        """Tell the machine what the answers mean; the askers that they leave without a question."""
-        answers, self._answers = self._answers, []
+        """Tell the machine what the answers mean; the askers that are without a question then."""
         idle: list[_Asker] = []
-        for ticket, said in answers:
-            reading = _read(self._providers[ticket.account.name], ticket, said) if isinstance(said, Reply) else said
-            self._machine.observe(ticket, reading, now)
-            if self._observed:
-                verdict = type(reading).__name__.lower()
-                self._tell(ticket.account, Asked(ticket.account.name, len(ticket.jobs), now - ticket.taken_at, verdict))
+        size = 0
+        while self._answers and size <= BIG_ANSWER:
+            ticket, said = self._answers.popleft()
+            size += len(said.body) if isinstance(said, Reply) else 0
+            self._note(ticket, said, now)
             asker = self._askers.pop(ticket, None)
             if asker is not None and not asker.task.done():
                 idle.append(asker)
+        if self._answers:
+            self.wake()  # others have a turn first
         return idle
+
+    def _note(self, ticket: Ticket, said: Reply | Reading, now: float) -> None:
+        reading = _read(self._providers[ticket.account.name], ticket, said) if isinstance(said, Reply) else said
+        self._machine.observe(ticket, reading, now)
+        if self._observed:
+            verdict = "answer" if isinstance(reading, NotYet) else type(reading).__name__.lower()
+            self._tell(ticket.account, Asked(ticket.account.name, len(ticket.jobs), now - ticket.taken_at, verdict))
 
     def _ask_by(self, asker: _Asker | None, ticket: Ticket) -> None:
         """Have `ticket` asked by an idle asker, or by a new one."""
         if asker is None:
             asker = _Asker(ticket)
             asker.task = self._loop.create_task(self._ask_on(asker))
+            asker.task.add_done_callback(functools.partial(self._gone, asker))
         asker.ticket = ticket
         self._askers[ticket] = asker
 
     async def _ask_on(self, asker: _Asker) -> None:
         """Ask, hand over the answer, and go on with the question that the turn gives in exchange for it."""
-        try:
-            while (ticket := asker.ticket) is not None:
-                said = await self._ask(ticket)
-                asker.ticket = None
-                self._answers.append((ticket, said))
-                self.wake()
-                await asyncio.sleep(0)  # the turn comes first
-        except asyncio.CancelledError:
-            if asker.ticket in self._askers:  # canceled by somebody else than us
-                detail = "the question was canceled"
-                problem = TransportError(asker.ticket.account.name, "disconnected", detail=detail)
-                self._answers.append((asker.ticket, Missed(problem)))
-                self.wake()
-            raise
+        while (ticket := asker.ticket) is not None:
+            said = await self._ask(ticket)
+            asker.ticket = None
+            self._hand_over(ticket, said)
+            await asyncio.sleep(0)  # the turn comes first
+
+    def _hand_over(self, ticket: Ticket, said: Reply | Reading) -> None:
+        self._answers.append((ticket, said))
+        self.wake()
+
+    def _gone(self, asker: _Asker, _: asyncio.Task[None]) -> None:
+        ticket = asker.ticket
+        if ticket is not None and ticket in self._askers:  # canceled by somebody else than us
+            problem = TransportError(ticket.account.name, "disconnected", detail="the question was canceled")
+            self._hand_over(ticket, Missed(problem))
 
     async def _ask(self, ticket: Ticket) -> Reply | Reading:
         """The answer to a ticket, or why there is none. Whatever goes wrong is a value."""
@@ -170,11 +181,11 @@ class Driver:
         try:
             request = provider.ask_cancel(ticket.tasks[0]) if ticket.is_call else provider.ask(ticket.tasks)
             reply = await self._transport.send(provider, request)
-            if isinstance(reply, Reply) and len(reply.body) > BIG_ANSWER:
-                return await asyncio.to_thread(_read, provider, ticket, reply)
-            return reply
         except Exception as error:
             return Broken(_blame(provider, "ask", error))
+        if isinstance(reply, Reply) and len(reply.body) > BIG_ANSWER:
+            return await asyncio.to_thread(_read, provider, ticket, reply)
+        return reply
 
     def _end(self, ticket: Ticket) -> None:
         asker = self._askers.pop(ticket, None)
@@ -186,7 +197,7 @@ def _read(provider: Provider, ticket: Ticket, reply: Reply) -> Reading:
     """What an answer means; one that the provider class cannot read is a missed poll."""
     try:
         if ticket.is_call:
-            return checked(provider.read_cancel(ticket.tasks[0], reply), call=True)
+            return checked_call(provider.read_cancel(ticket.tasks[0], reply))
         return checked(provider.read(ticket.tasks, reply))
     except Exception as error:
         bug = _blame(provider, "decode", error)

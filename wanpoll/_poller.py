@@ -16,7 +16,7 @@ from wanpoll._core.account import Account
 from wanpoll._core.entries import Call, Entry
 from wanpoll._core.machine import Machine
 from wanpoll._core.model import Outcome, Statistics, Task, Update
-from wanpoll._core.readings import Answer, Missed, Reading, Refused, Rejected
+from wanpoll._core.readings import Answer, Broken, CallReading, Refused, Rejected
 from wanpoll._driver import Driver
 from wanpoll._waiters import Wait, Waiters
 from wanpoll._waiting import Waiting
@@ -316,7 +316,7 @@ def _current_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-def _check_canceled(task: Task, reading: Reading) -> None:
+def _check_canceled(task: Task, reading: CallReading) -> None:
     """Return if the cancellation was accepted, else raise why not."""
     if isinstance(reading, Answer):
         return
@@ -324,7 +324,9 @@ def _check_canceled(task: Task, reading: Reading) -> None:
         raise NotSupported(f"{task.provider} does not cancel task {task.id} now: {reading.failure}")
     if isinstance(reading, Refused):
         raise ProviderRefused(str(task.provider), reading.code, reading.message)
-    raise fresh_copy(reading.problem if isinstance(reading, Missed) else reading.error)
+    if isinstance(reading, Broken):
+        raise fresh_copy(reading.error)
+    raise fresh_copy(reading.problem)
 
 
 Poller.__module__ = "wanpoll"

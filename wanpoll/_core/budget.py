@@ -78,7 +78,7 @@ class Budget:
         ):
             return False
         self._open += 1
-        self._even_at = (now if now > self._even_at else self._even_at) + spacing
+        self._even_at = max(now, self._even_at) + spacing
         if now >= self._bin_ends:
             self._turn_bin(now)
         self._bin += 1

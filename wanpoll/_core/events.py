@@ -8,7 +8,7 @@ from typing import TypeAlias
 from attrs import frozen
 
 from wanpoll._core.model import Outcome, Task, Update
-from wanpoll._core.readings import Reading
+from wanpoll._core.readings import CallReading
 from wanpoll.exceptions import ProviderRefused, WanpollError
 
 
@@ -73,7 +73,7 @@ class CallEnded:
     """A call (cancel) was answered, or given up."""
 
     task: Task
-    reading: Reading
+    reading: CallReading
 
 
 @frozen

@@ -10,6 +10,7 @@ from wanpoll._core.model import Failure, Outcome, Status
 from wanpoll._core.readings import (
     Answer,
     Broken,
+    CallReading,
     Missed,
     NoSuchTask,
     NotYet,
@@ -77,7 +78,7 @@ class Judge:
 
     # -- the account -------------------------------------------------------------------------------------------
 
-    def _account_side(self, ticket: Ticket, reading: Reading, now: float) -> Reading:
+    def _account_side(self, ticket: Ticket, reading: CallReading, now: float) -> CallReading:
         account = ticket.account
         if isinstance(reading, Answer | Rejected):
             account.refused = account.spent_since = None
@@ -113,7 +114,7 @@ class Judge:
         account.refuse(error)
         self.ledger.say(account, ev.AccountRefused(account.name, error))
 
-    def _call_answered(self, call: Call, reading: Reading, now: float) -> None:
+    def _call_answered(self, call: Call, reading: CallReading, now: float) -> None:
         if isinstance(reading, Missed):
             self._count(reading.problem)
             call.misses += 1
@@ -127,7 +128,7 @@ class Judge:
 
     # -- the task ----------------------------------------------------------------------------------------------
 
-    def _task_side(self, entry: Entry, ticket: Ticket, reading: Reading, now: float) -> None:
+    def _task_side(self, entry: Entry, ticket: Ticket, reading: CallReading, now: float) -> None:
         if isinstance(reading, Answer):
             self._answered(entry, ticket, reading, now)
         elif isinstance(reading, Missed):

@@ -109,15 +109,24 @@ class Broken:
     error: WanpollError
 
 
-Reading: TypeAlias = NotYet | Answer | Missed | Refused | Rejected | Broken
+CallReading: TypeAlias = Answer | Missed | Refused | Rejected | Broken
+"""What the answer to a call (cancel) can mean."""
+
+Reading: TypeAlias = NotYet | CallReading
+"""What the answer to a poll can mean."""
 
 
-def checked(reading: Any, *, call: bool = False) -> Reading:
+def checked(reading: Any) -> Reading:
     """`reading`, if it is one. Raises `TypeError` that says what a provider class gave instead."""
     if isinstance(reading, NotYet):
-        if call or reading.status not in NOT_YET:
-            raise TypeError("a NotYet with the status of an end, or as the answer to a call")
+        if reading.status not in NOT_YET:
+            raise TypeError("a NotYet with the status of an end")
         return reading
+    return checked_call(reading)
+
+
+def checked_call(reading: Any) -> CallReading:
+    """The same for the answer to a call."""
     if isinstance(reading, Answer):
         for part in reading.observations:
             if type(part) is not Observation or type(part.status) is not Status:
