@@ -21,7 +21,8 @@ from wanpoll._core.events import Asked, Event
 from wanpoll._core.machine import Machine
 from wanpoll._core.readings import Broken, Missed, NotYet, Reading, checked, checked_call
 from wanpoll.exceptions import DecodeError, TransportError, UsageError, WanpollError
-from wanpoll.providers.base import Provider, Reply
+from wanpoll.providers.base import Provider
+from wanpoll.providers.exchange import Reply
 from wanpoll.transport import Transport
 
 BIG_ANSWER = 256 * 1024

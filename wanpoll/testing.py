@@ -22,7 +22,8 @@ from typing import Any, TypeAlias, TypeVar
 
 from wanpoll._core.readings import Missed
 from wanpoll.exceptions import TransportError
-from wanpoll.providers.base import Provider, Reply, Request
+from wanpoll.providers.base import Provider
+from wanpoll.providers.exchange import Reply, Request
 
 __all__ = [
     "ScriptedTransport",

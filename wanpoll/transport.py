@@ -18,7 +18,8 @@ from yarl import URL
 
 from wanpoll._core.readings import Missed
 from wanpoll.exceptions import TransportError, UsageError
-from wanpoll.providers.base import Provider, Reply, Request
+from wanpoll.providers.base import Provider
+from wanpoll.providers.exchange import Reply, Request
 
 KEEP_ALIVE = 75.0
 """Seconds. aiohttp's own 15 s are the very interval that providers advise: every poll would reconnect."""

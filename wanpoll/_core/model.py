@@ -101,6 +101,7 @@ class Media:
 
     `kind` is "video", "image", "audio", "text", "model" or "file". `expires_at` (aware) is when the link dies:
     read from the link itself, else 24 h after it was first seen. `backup_url` is a second link to the same thing.
+    `file_id` is the provider's id of the file, where it has one: `Poller.refresh` asks for a fresh link by it.
     """
 
     url: str | None = field(repr=redact)
@@ -108,6 +109,7 @@ class Media:
     expires_at: datetime | None = None
     backup_url: str | None = field(default=None, repr=redact)
     failure: Failure | None = None
+    file_id: str | None = None
 
 
 @frozen

@@ -1,6 +1,7 @@
-"""What an answer means, in the words that the core decides by. Providers make these, the machine consumes them."""
+"""What an answer means, in the words that the core decides by. Providers make these, the machine consumes them.
 
-from __future__ import annotations
+(Annotations are evaluated in this file: `typing.get_type_hints` looks them up in the public module.)
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,6 +19,9 @@ class Observation:
 
     `status` is None where the provider's `word` is not in its table: the task has not ended then.
     `progress` is 0..1 or None. The rest matters for final states only.
+
+    `follow_up` is set where the result is complete only after a second request, and holds what that request needs (a
+    file's id, an address): the task has not ended until the rest of it is there.
     """
 
     task_id: str
@@ -31,6 +35,7 @@ class Observation:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     raw: Mapping[str, Any] = field(default=NOTHING, repr=False)
+    follow_up: str | None = field(default=None, repr=False)
 
     @property
     def is_plain(self) -> bool:
@@ -51,19 +56,25 @@ class NoSuchTask:
 
 @frozen
 class Answer:
-    """The question was answered, about each task named in `observations`. A call that succeeded names none."""
+    """The question was answered, about each task named in `observations`.
+
+    A task that was asked about with others and is not among them is asked about singly. A call that succeeded names
+    none. `poll_after` is the seconds for which the server wants to be left alone about these tasks.
+    """
 
     observations: tuple[Observation | NoSuchTask, ...] = ()
+    poll_after: float | None = None
 
 
 @frozen
 class NotYet:
     """The one task that was asked about has not ended, and there is no more to say: what most answers come to.
 
-    `NOT_YET` has the two of them, so that none is made for each answer.
+    `NOT_YET` has the two of them, so that none is made for each answer. `poll_after` is that of `Answer`.
     """
 
     status: Status
+    poll_after: float | None = None
 
 
 NOT_YET: Mapping[Status, NotYet] = {status: NotYet(status) for status in (Status.PENDING, Status.RUNNING)}

@@ -1,12 +1,59 @@
 """The systems that wanpoll can wait for. One file each: words, codes and paths as data, and a pure decoder.
 
-To add one, subclass `Provider` (see `base.py`, and `dashscope.py` for an example).
+To add one, fill in a `JsonProvider`, or subclass `Provider` (see `base.py`, and `dashscope.py` for an example).
 """
 
-from wanpoll.providers.base import Provider, Reply, Request
+from wanpoll._core.readings import (
+    NOT_YET,
+    Answer,
+    Missed,
+    NoSuchTask,
+    NotYet,
+    Observation,
+    Reading,
+    Refused,
+    Rejected,
+)
+from wanpoll.providers.base import Provider
 from wanpoll.providers.dashscope import DashScope
+from wanpoll.providers.exchange import Explanation, Reply, Request
+from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict
 
-__all__ = ["DashScope", "Provider", "Reply", "Request"]
+__all__ = [
+    "DashScope",
+    "Provider",
+    "Request",
+    "Reply",
+    "Explanation",
+    "Reading",
+    "NotYet",
+    "NOT_YET",
+    "Answer",
+    "Observation",
+    "NoSuchTask",
+    "Missed",
+    "Refused",
+    "Rejected",
+    "ErrorRule",
+    "MediaPath",
+    "Verdict",
+]
 
-for _public in (DashScope, Provider, Reply, Request):
+for _public in (
+    DashScope,
+    Provider,
+    Request,
+    Reply,
+    Explanation,
+    NotYet,
+    Answer,
+    Observation,
+    NoSuchTask,
+    Missed,
+    Refused,
+    Rejected,
+    ErrorRule,
+    MediaPath,
+    Verdict,
+):
     _public.__module__ = "wanpoll.providers"

@@ -5,49 +5,38 @@ A provider has no I/O, no clock and no state. It makes a `Request`, and reads th
 
 import abc
 import copy
-import math
 import re
-from collections.abc import Mapping, Sequence
-from typing import ClassVar, Self, TypeVar
-from urllib.parse import SplitResult, quote, urlsplit
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Self, TypeVar
+from urllib.parse import quote
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
-from wanpoll._core.model import NOTHING, Failure, Rate, Task
-from wanpoll._core.readings import Answer, Missed, NoSuchTask, Observation, Reading, Refused, Rejected
-from wanpoll._core.redact import Secret, redact
+from wanpoll._core.model import Failure, Media, Outcome, Rate, Status, Task
+from wanpoll._core.readings import (
+    Answer,
+    CallReading,
+    Missed,
+    NoSuchTask,
+    NotYet,
+    Observation,
+    Reading,
+    Refused,
+    Rejected,
+)
+from wanpoll._core.redact import redact
 from wanpoll.exceptions import DecodeError, InvalidTaskId, NotSupported, TransportError, UsageError
-from wanpoll.providers.rules import ErrorRule, Verdict, classify
+from wanpoll.providers.checks import checked_base, checked_interval, checked_key, checked_name
+from wanpoll.providers.exchange import Explanation, Reply, Request
+from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict, classify, read_media, values_at
 from wanpoll.providers.wire import Lenient, decode, structure
 
 _TASK_ID = re.compile(r"[A-Za-z0-9._:-]{1,256}")
 _UNRESERVED = re.compile(r"[A-Za-z0-9._-]+")
-_LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
-_URL_TEXT = re.compile(r"[!-\[\]-~]+")  # no spaces, line breaks or backslashes: readers of URLs disagree on them
 _MOST_DETAIL = 300
 _NOT_FOLLOWED = "not followed; check base_url"
 
 P = TypeVar("P", bound="Provider")
-
-
-@frozen
-class Request:
-    """One question: what to send. `headers` come on top of the provider's own."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str] = field(default=NOTHING, repr=False)
-    body: bytes | None = field(default=None, repr=False)
-
-
-@frozen
-class Reply:
-    """One answer. `received_at` is Unix seconds, `retry_after` the seconds that the server asked for, or None."""
-
-    status: int
-    body: bytes = field(repr=False)
-    received_at: float
-    retry_after: float | None = None
 
 
 @frozen
@@ -85,6 +74,14 @@ class Provider(abc.ABC):
     can_cancel: ClassVar[bool] = False
     """Whether a remote task can be canceled."""
 
+    can_refresh: ClassVar[bool] = False
+    """Whether a fresh link can be asked for when that of a result is dead."""
+
+    ID_PATHS: ClassVar[tuple[str, ...]] = ()
+    """Where an answer names its tasks, as in "items[].id": for `explain`, which is not told them."""
+
+    _notes: list[str] | None = None
+
     def __init__(
         self,
         api_key: str | None = None,
@@ -94,18 +91,37 @@ class Provider(abc.ABC):
         quota: Rate | None = None,
         interval: float | None = None,
     ) -> None:
-        self.api_key: str | None = None if api_key is None else _checked_key(api_key)
-        self.base_url: str | None = None if base_url is None else _checked_base(base_url)
-        self.name: str = self.NAME if name is None else name
-        self.quota: Rate = self.QUOTA if quota is None else quota
-        self.interval: float = self.INTERVAL if interval is None else interval
-        if not isinstance(self.name, str) or not self.name.strip() or not self.name.isprintable():
-            raise UsageError(f"name={self.name!r}: give a short text that tells accounts apart")
-        if not isinstance(self.quota, Rate):
+        self.api_key: str | None = None
+        self.base_url: str | None = None
+        self.name: str = checked_name(self.NAME)
+        self.quota: Rate = self.QUOTA
+        self.interval: float = checked_interval(self.INTERVAL)
+        self._set(api_key, base_url, name, quota, interval)
+
+    def configured(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        name: str | None = None,
+        quota: Rate | None = None,
+        interval: float | None = None,
+    ) -> Self:
+        """A copy of this provider, with what is given in place of what it has: for another account, say."""
+        other = copy.copy(self)
+        other._set(api_key, base_url, name, quota, interval)  # noqa: SLF001 - our own copy
+        return other
+
+    def _set(
+        self, api_key: str | None, base_url: str | None, name: str | None, quota: Rate | None, interval: float | None
+    ) -> None:
+        if quota is not None and not isinstance(quota, Rate):
             raise UsageError(f"quota={quota!r}: give a Rate, as in Rate(20, per=1.0)")
-        number = isinstance(self.interval, int | float) and not isinstance(self.interval, bool)
-        if not number or not 0 < self.interval < math.inf:
-            raise UsageError(f"interval={interval!r}: give seconds above zero")
+        self.api_key = self.api_key if api_key is None else checked_key(api_key)
+        self.base_url = self.base_url if base_url is None else checked_base(base_url)
+        self.name = self.name if name is None else checked_name(name)
+        self.quota = quota or self.quota
+        self.interval = self.interval if interval is None else checked_interval(interval)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, base_url={self.base_url!r}, quota={self.quota!r})"
@@ -119,9 +135,9 @@ class Provider(abc.ABC):
         key = self.api_key or environ.get(self.KEY_VARIABLE)
         if not key:
             raise UsageError(f"{self.name}: no API key; pass api_key=... or set {self.KEY_VARIABLE}")
-        bound.api_key = _checked_key(key)
+        bound.api_key = checked_key(key)
         given = self.base_url or (self.BASE_URL_VARIABLE and environ.get(self.BASE_URL_VARIABLE))
-        bound.base_url = _checked_base(given or self.BASE_URL)
+        bound.base_url = checked_base(given or self.BASE_URL)
         return bound
 
     def headers(self) -> Mapping[str, str]:
@@ -138,46 +154,135 @@ class Provider(abc.ABC):
             "1 to 256 characters of A-Z a-z 0-9 . _ : -"
         )
 
+    def check_context(self, context: Mapping[str, Any]) -> None:  # noqa: B027 - most need no context
+        """Raise `UsageError` for a task's context with which this provider cannot ask about it."""
+
+    # -- what a provider class says --------------------------------------------------------------------------------
+
     @abc.abstractmethod
     def ask(self, tasks: Sequence[Task]) -> Request:
         """The question about `tasks`: one, or up to `max_batch`."""
 
     @abc.abstractmethod
     def decode(self, tasks: Sequence[Task], reply: Reply) -> Reading:
-        """What `reply` means. May raise `DecodeError`."""
+        """What `reply` means for `tasks`. May raise `DecodeError`. For several, what cannot be read is left out."""
+
+    def ask_rest(self, task: Task, seen: Observation) -> Request:
+        """The second request, for what `seen.follow_up` names. Raises `NotSupported`."""
+        raise NotSupported(f"{self.name} needs no second request")
+
+    def decode_rest(self, task: Task, seen: Observation, reply: Reply) -> Reading:
+        """What the answer to `ask_rest` means: an `Answer` with `seen`, completed. May raise `DecodeError`."""
+        return self.read_error(reply)
 
     def ask_cancel(self, task: Task) -> Request:
         """The request that cancels the remote `task`. Raises `NotSupported`."""
         raise NotSupported(f"{self.name} cannot cancel tasks")
 
-    def decode_cancel(self, task: Task, reply: Reply) -> Reading:
+    def decode_cancel(self, task: Task, reply: Reply) -> CallReading:
         """What the answer to `ask_cancel` means: an empty `Answer` is success. May raise `DecodeError`."""
         return Answer() if reply.status < 300 else self.read_error(reply)
+
+    def ask_refresh(self, outcome: Outcome) -> Request:
+        """The request for fresh links to the media of `outcome`. Raises `NotSupported`."""
+        raise NotSupported(f"{self.name} has no fresh links: they live as long as the task")
+
+    def decode_refresh(self, outcome: Outcome, reply: Reply) -> CallReading:
+        """What the answer to `ask_refresh` means: an `Answer` with one `Observation`. May raise `DecodeError`."""
+        return self.read_error(reply)
+
+    def sign(self, request: Request, now: float) -> Request:
+        """`request` with what is made for each one, a short-lived token say. `now` is Unix seconds."""
+        return request
+
+    # -- what answers mean, whatever the class says ----------------------------------------------------------------
+
+    def read(self, tasks: Sequence[Task], reply: Reply) -> Reading:
+        """What the answer to `ask` means. Answers that cannot be read are missed polls."""
+        if 300 <= reply.status < 400:
+            return self._redirected(reply)
+        try:
+            reading = self.decode(tasks, reply)
+        except DecodeError as error:
+            return self._unreadable(error)
+        if reply.poll_after is not None and isinstance(reading, NotYet | Answer):
+            reading = evolve(reading, poll_after=reply.poll_after)
+        return self._cleaned(reading)
+
+    def read_rest(self, task: Task, seen: Observation, reply: Reply) -> Reading:
+        """What the answer to `ask_rest` means. One that cannot be read is asked again."""
+        return self._read_call(lambda: self.decode_rest(task, seen, reply), reply)
+
+    def read_refresh(self, outcome: Outcome, reply: Reply) -> Reading:
+        """What the answer to `ask_refresh` means. One that cannot be read is asked again."""
+        return self._read_call(lambda: self.decode_refresh(outcome, reply), reply)
 
     def read_cancel(self, task: Task, reply: Reply) -> Reading:
         """What the answer to `ask_cancel` means. One that cannot be read is asked again."""
         if 300 <= reply.status < 400:
             return Rejected(Failure(f"HTTP {reply.status}", f"a redirect, {_NOT_FOLLOWED}"))
-        try:
-            return self.decode_cancel(task, reply)
-        except DecodeError as error:
-            return self._unreadable(error)
+        return self._read_call(lambda: self.decode_cancel(task, reply), reply)
 
-    def read(self, tasks: Sequence[Task], reply: Reply) -> Reading:
-        """What the answer to `ask` means. Answers that cannot be read are missed polls."""
+    def _read_call(self, decode: Callable[[], Reading], reply: Reply) -> Reading:
         if 300 <= reply.status < 400:
-            return Missed(TransportError(self.name, "redirect", reply.status, _NOT_FOLLOWED))
+            return self._redirected(reply)
         try:
-            return self._cleaned(self.decode(tasks, reply))
+            return self._cleaned(decode())
         except DecodeError as error:
             return self._unreadable(error)
 
-    def read_error(self, reply: Reply, code: str | None = None, message: str | None = None) -> Reading:
+    def _redirected(self, reply: Reply) -> Missed:
+        return Missed(TransportError(self.name, "redirect", reply.status, _NOT_FOLLOWED))
+
+    # -- saying why ------------------------------------------------------------------------------------------------
+
+    def explain(self, reply: Reply, tasks: Sequence[Task] = ()) -> Explanation:
+        """What `reply` means, and which rule decided it. Tasks that are not given are those that the answer names."""
+        noting = copy.copy(self)
+        noting._notes = notes = [f"HTTP {reply.status}"]  # noqa: SLF001 - our own copy
+        reading = noting.read(tasks or self._named(reply), reply)
+        return Explanation(reading, tuple(self._clean(note) for note in notes))
+
+    @property
+    def explaining(self) -> bool:
+        """Whether somebody wants to know why: take no shortcuts then, and `note` each decision."""
+        return self._notes is not None
+
+    def note(self, text: str) -> None:
+        """Tell `explain` of a decision."""
+        if self._notes is not None:
+            self._notes.append(text)
+
+    def state(self, words: Mapping[str, Status], word: str, path: str) -> Status | None:
+        """The status for the provider's `word`, None for one that is not in its table; noted with its `path`."""
+        status = words.get(word)
+        self.note(f"{path} is {word!r}: " + (status.value if status else "not in the table, so not an end"))
+        return status
+
+    def media(self, paths: Sequence[MediaPath], document: Any, reply: Reply) -> tuple[Media, ...]:
+        """The media in `document` at the listed `paths`, each noted."""
+        found = read_media(paths, document, reply.received_at)
+        if self.explaining:
+            for path in paths:
+                for each in path.read(document, reply.received_at):
+                    self.note(f"{path.path}: {each.kind} " + ("link" if each.url else f"failed, {each.failure}"))
+            self.note(f"{len(found)} media at {len(paths)} listed paths")
+        return found
+
+    def _named(self, reply: Reply) -> tuple[Task, ...]:
+        try:
+            document = decode(self.name, reply.body)
+        except DecodeError:
+            document = None
+        ids = [each for path in self.ID_PATHS for each in values_at(path, document) if isinstance(each, str)]
+        return tuple(Task(each, self.name) for each in dict.fromkeys(ids)) or (Task("unknown", self.name),)
+
+    def read_error(self, reply: Reply, code: str | None = None, message: str | None = None) -> CallReading:
         """What an error answer means, by the table `ERRORS`; code and message are read from the body if not given."""
         if code is None:
             said = self._error_body(reply)
             code, message = said.code or "", said.message or ""
-        verdict = classify(self.ERRORS, reply.status, code)
+        verdict = self._verdict(reply.status, code)
         shown, message = self._clean(code)[:_MOST_DETAIL], self._clean(message or "")[:_MOST_DETAIL]
         failure = Failure(shown or f"HTTP {reply.status}", message)
         if verdict is Verdict.REFUSED:
@@ -185,6 +290,11 @@ class Provider(abc.ABC):
         if verdict is Verdict.REJECTED:
             return Rejected(failure)
         return self._missed(verdict, reply, failure, str(failure) if shown else message)
+
+    def _verdict(self, status: int, code: str) -> Verdict:
+        rule = classify(self.ERRORS, status, code)
+        self.note(f"error {code!r} matches {rule}: {rule.verdict.value}")
+        return rule.verdict
 
     def _missed(self, verdict: Verdict, reply: Reply, failure: Failure, detail: str) -> Missed:
         slow = verdict is not Verdict.RETRY
@@ -207,7 +317,7 @@ class Provider(abc.ABC):
     def _cleaned(self, reading: Reading) -> Reading:
         if not isinstance(reading, Answer):
             return reading
-        return Answer(tuple(map(self._cleaned_part, reading.observations)))
+        return evolve(reading, observations=tuple(map(self._cleaned_part, reading.observations)))
 
     def _cleaned_part(self, part: Observation | NoSuchTask) -> Observation | NoSuchTask:
         if isinstance(part, Observation) and part.is_plain:
@@ -233,39 +343,3 @@ class Provider(abc.ABC):
 def quoted(task_id: str) -> str:
     """`task_id` as one segment of a URL's path."""
     return task_id if _UNRESERVED.fullmatch(task_id) else quote(task_id, safe="")
-
-
-def _checked_key(key: str) -> Secret:
-    if (
-        not isinstance(key, str)
-        or not key.strip()
-        or not key.isascii()
-        or not key.strip().isprintable()
-        or " " in key.strip()
-    ):
-        raise UsageError(
-            "api_key: give the key's text; this one is empty, or has a line break or another odd character"
-        )
-    return Secret(key.strip())
-
-
-def _checked_base(base: str) -> str:
-    parts = _split(base)
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f"base_url={redact(str(base))!r}: give the whole prefix, as in https://host/api/v1")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise UsageError("base_url: give scheme, host and path only; no user, password, query or fragment")
-    if parts.scheme == "http" and not _LOOPBACK.fullmatch(parts.hostname):
-        raise UsageError(f"base_url=http://{parts.hostname}...: the key would travel in the clear; use https")
-    return base.rstrip("/")
-
-
-def _split(base: str) -> SplitResult | None:
-    if not isinstance(base, str) or not _URL_TEXT.fullmatch(base):
-        return None
-    try:
-        parts = urlsplit(base)
-        port = parts.port
-    except ValueError:
-        return None
-    return None if port == 0 else parts

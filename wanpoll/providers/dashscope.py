@@ -14,10 +14,11 @@ from typing import Any, ClassVar
 from attrs import frozen
 
 from wanpoll._core.model import NOTHING, Failure, Rate, Status, Task
-from wanpoll._core.readings import NOT_YET, Answer, Missed, NoSuchTask, NotYet, Observation, Reading
+from wanpoll._core.readings import NOT_YET, Answer, CallReading, Missed, NoSuchTask, NotYet, Observation, Reading
 from wanpoll.exceptions import DecodeError
-from wanpoll.providers.base import Provider, Reply, Request, quoted
-from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict, read_media
+from wanpoll.providers.base import Provider, quoted
+from wanpoll.providers.exchange import Reply, Request
+from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict
 from wanpoll.providers.wire import Lenient, decode, read_time, structure
 
 ZONE = timezone(timedelta(hours=8))
@@ -120,6 +121,7 @@ class DashScope(Provider):
     QUOTA: ClassVar[Rate] = Rate(20, per=1.0)
     INTERVAL: ClassVar[float] = 15.0
     ERRORS: ClassVar[tuple[ErrorRule, ...]] = ERRORS
+    ID_PATHS: ClassVar[tuple[str, ...]] = ("output.task_id",)
     can_cancel: ClassVar[bool] = True
 
     def ask(self, tasks: Sequence[Task]) -> Request:
@@ -137,13 +139,14 @@ class DashScope(Provider):
         output = document.get("output") if isinstance(document, dict) else None
         if reply.status != 200 or not isinstance(output, dict):
             return self._error(document, reply)
-        return _not_yet(tasks[0], output) or self._state(tasks[0], document, reply)
+        plain = None if self.explaining else _not_yet(tasks[0], output)
+        return plain or self._state(tasks[0], document, reply)
 
     def ask_cancel(self, task: Task) -> Request:
         """`POST {base}/tasks/{task_id}/cancel`, for PENDING tasks only."""
         return Request("POST", f"{self.base_url}/tasks/{quoted(task.id)}/cancel")
 
-    def decode_cancel(self, task: Task, reply: Reply) -> Reading:
+    def decode_cancel(self, task: Task, reply: Reply) -> CallReading:
         """200 and a JSON object with nothing but `request_id`; a portal's page or an error code is no success."""
         if reply.status != 200:
             return self.read_error(reply)
@@ -162,8 +165,9 @@ class DashScope(Provider):
         if output.task_id not in (None, task.id):
             return Missed(DecodeError(self.name, "output.task_id", "the answer is about another task"))
         if output.task_status == NO_SUCH_TASK:
+            self.note(f"output.task_status is {NO_SUCH_TASK!r}: no such task")
             return Answer((NoSuchTask(task.id),))
-        status = WORDS.get(output.task_status)
+        status = self.state(WORDS, output.task_status, "output.task_status")
         progress = output.task_metrics.progress() if output.task_metrics else None
         if status is None or not status.is_final:
             return Answer((Observation(task.id, status, output.task_status, progress),))
@@ -175,7 +179,7 @@ class DashScope(Provider):
         return Observation(
             task.id,
             status,
-            media=read_media(MEDIA, document, reply.received_at) if status is Status.SUCCEEDED else (),
+            media=self.media(MEDIA, document, reply) if status is Status.SUCCEEDED else (),
             failure=None if status is Status.SUCCEEDED else _failure(status, end, document),
             usage=usage if isinstance(usage, dict) else NOTHING,
             submitted_at=read_time(end.submit_time, ZONE),

@@ -2,12 +2,12 @@
 
 Each provider has its own tables, because the same word means different things at different providers ("UNKNOWN" is
 "no such task" at one and "not started" at another).
+
+(Annotations are evaluated in this file: `typing.get_type_hints` looks them up in the public module.)
 """
 
-from __future__ import annotations
-
 import enum
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, TypeGuard
 
@@ -44,21 +44,32 @@ class ErrorRule:
             return False
         return not self.codes or any(fnmatchcase(code, pattern) for pattern in self.codes)
 
+    def __str__(self) -> str:
+        http = f" of HTTP {self.http}" if self.http else ""
+        return f"{' '.join(self.codes) or 'any code'}{http}"
 
-def classify(rules: Sequence[ErrorRule], http: int, code: str) -> Verdict:
-    """The verdict of the first rule that matches. What no rule knows is asked again: a hiccup is never a verdict."""
-    return next((rule.verdict for rule in rules if rule.matches(http, code)), Verdict.RETRY)
+
+NO_RULE = ErrorRule(Verdict.RETRY)
+"""What no rule knows is asked again: a hiccup is never a verdict."""
+
+
+def classify(rules: Sequence[ErrorRule], http: int, code: str) -> ErrorRule:
+    """The first rule that matches, else `NO_RULE`."""
+    return next((rule for rule in rules if rule.matches(http, code)), NO_RULE)
 
 
 @frozen
 class MediaPath:
     """Where links of one `kind` stand in an answer: "output.results[].url", where [] goes through a list.
 
-    Beside a missing link, a `code` (and `message`) tells why that one result failed.
+    Beside a missing link, a `code` (and `message`) tells why that one result failed. `backup` and `file_id` name what
+    may stand beside a link: a second one, and the id by which a fresh one can be asked for.
     """
 
     path: str
     kind: str
+    backup: str | None = None
+    file_id: str | None = None
     _steps: tuple[tuple[str, bool], ...] = field(
         init=False, repr=False, default=Factory(lambda self: _parsed(self.path), takes_self=True)
     )
@@ -69,15 +80,28 @@ class MediaPath:
 
     def places(self, document: Any, first_seen: float) -> Iterator[tuple[int, Media]]:
         """What `read` gives, each with a mark of the object that it stands in."""
-        *way, (last, _) = self._steps
+        *way, (last, many) = self._steps
         for parent in _walk(document, way):
-            url = parent.get(last)
-            if is_link(url):
-                yield id(parent), Media(url, self.kind, expires_at=link_expiry(url, first_seen))
-            elif isinstance(code := parent.get("code"), str) and way and way[-1][1]:
-                message = parent.get("message")
-                failure = Failure(code, message if isinstance(message, str) else "")
-                yield id(parent), Media(None, self.kind, failure=failure)
+            below = parent.get(last)
+            links = [url for url in (below if isinstance(below, list) else ()) if is_link(url)] if many else [below]
+            for url in links:
+                if is_link(url):
+                    yield id(parent), self._media(url, parent, first_seen)
+                elif isinstance(code := parent.get("code"), str) and way and way[-1][1]:
+                    message = parent.get("message")
+                    failure = Failure(code, message if isinstance(message, str) else "")
+                    yield id(parent), Media(None, self.kind, failure=failure)
+
+    def _media(self, url: str, parent: Mapping[str, Any], first_seen: float) -> Media:
+        backup = parent.get(self.backup) if self.backup else None
+        file_id = parent.get(self.file_id) if self.file_id else None
+        return Media(
+            url,
+            self.kind,
+            expires_at=link_expiry(url, first_seen),
+            backup_url=backup if is_link(backup) else None,
+            file_id=str(file_id) if isinstance(file_id, str | int) else None,
+        )
 
 
 def read_media(paths: Sequence[MediaPath], document: Any, first_seen: float) -> tuple[Media, ...]:
@@ -93,6 +117,13 @@ def read_media(paths: Sequence[MediaPath], document: Any, first_seen: float) -> 
             if media.url or place not in linked:
                 found.setdefault(media.url or place, media)
     return tuple(found.values())
+
+
+def values_at(path: str, document: Any) -> list[Any]:
+    """What stands at `path` of `document`, in order: one value, several where it goes through lists, or none."""
+    *way, (last, many) = _parsed(path)
+    below = [parent[last] for parent in _walk(document, way) if last in parent]
+    return [each for value in below if isinstance(value, list) for each in value] if many else below
 
 
 def is_link(value: Any) -> TypeGuard[str]:
