@@ -33,17 +33,20 @@ class Registry:
         if isinstance(task, Task):
             return self._completed(task, provider, context)
         name = self._name(provider)
-        return Task(self.providers[name].check_id(task), name, _mapping(context))
+        asked = self.providers[name]
+        return Task(asked.check_id(task), name, _checked_context(asked, context))
 
     def _completed(self, task: Task, provider: str | None, context: Mapping[str, Any] | None) -> Task:
         if provider is not None and task.provider not in (None, provider):
             raise UsageError(f"provider={provider!r}, but the task names {task.provider!r}: give one of them")
         _check_task(task)
         name = self._name(provider or task.provider)
-        self.providers[name].check_id(task.id)
+        asked = self.providers[name]
+        asked.check_id(task.id)
+        checked = _checked_context(asked, task.context if context is None else context)
         if name == task.provider and context is None:
             return task
-        return attrs.evolve(task, provider=name, context=task.context if context is None else _mapping(context))
+        return attrs.evolve(task, provider=name, context=checked)
 
     def _name(self, provider: str | None) -> str:
         if provider is None:
@@ -71,12 +74,12 @@ def _check_task(task: Task) -> None:
         not isinstance(task.submitted_at, datetime) or task.submitted_at.utcoffset() is None
     ):
         raise UsageError(f"Task.submitted_at={task.submitted_at!r}: give an aware datetime, one with a time zone")
-    _mapping(task.context)
 
 
-def _mapping(context: Mapping[str, Any] | None) -> Mapping[str, Any]:
+def _checked_context(provider: Provider, context: Mapping[str, Any] | None) -> Mapping[str, Any]:
     if context is not None and not isinstance(context, Mapping):
         raise UsageError(f"context: give a mapping of what the provider needs, not a {type(context).__name__}")
+    provider.check_context(context or NOTHING)
     return context or NOTHING
 
 

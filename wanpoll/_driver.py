@@ -16,13 +16,14 @@ from typing import TypeAlias
 
 from wanpoll._clock import Clock
 from wanpoll._core.account import Account
-from wanpoll._core.entries import Call, Entry, Ticket
+from wanpoll._core.entries import Call, Entry, Purpose, Ticket
 from wanpoll._core.events import Asked, Event
 from wanpoll._core.machine import Machine
-from wanpoll._core.readings import Broken, Missed, NotYet, Reading, checked, checked_call
+from wanpoll._core.model import Outcome
+from wanpoll._core.readings import Broken, Missed, NotYet, Observation, Reading, checked, checked_answer
 from wanpoll.exceptions import DecodeError, TransportError, UsageError, WanpollError
 from wanpoll.providers.base import Provider
-from wanpoll.providers.exchange import Reply
+from wanpoll.providers.exchange import Reply, Request
 from wanpoll.transport import Transport
 
 BIG_ANSWER = 256 * 1024
@@ -180,7 +181,9 @@ class Driver:
         """The answer to a ticket, or why there is none. Whatever goes wrong is a value."""
         provider = self._providers[ticket.account.name]
         try:
-            request = provider.ask_cancel(ticket.tasks[0]) if ticket.is_call else provider.ask(ticket.tasks)
+            request = _request(provider, ticket)
+            if type(provider).sign is not Provider.sign:
+                request = provider.sign(request, self._clock.wall())
             reply = await self._transport.send(provider, request)
         except Exception as error:
             return Broken(_blame(provider, "ask", error))
@@ -194,12 +197,35 @@ class Driver:
             asker.task.cancel()
 
 
+def _request(provider: Provider, ticket: Ticket) -> Request:
+    """What to send for a ticket."""
+    subject = ticket.subject
+    if ticket.purpose is Purpose.POLL:
+        return provider.ask(ticket.tasks)
+    if isinstance(subject, Observation):
+        return provider.ask_rest(ticket.tasks[0], subject)
+    if isinstance(subject, Outcome):
+        return provider.ask_refresh(subject)
+    return provider.ask_cancel(ticket.tasks[0])
+
+
+def _meaning(provider: Provider, ticket: Ticket, reply: Reply) -> Reading:
+    """What the answer to a ticket means, checked."""
+    subject = ticket.subject
+    if ticket.purpose is Purpose.POLL:
+        reading = provider.read(ticket.tasks, reply)
+        return checked(reading) if len(ticket.tasks) == 1 else checked_answer(reading)
+    if isinstance(subject, Observation):
+        return checked_answer(provider.read_rest(ticket.tasks[0], subject, reply))
+    if isinstance(subject, Outcome):
+        return checked_answer(provider.read_refresh(subject, reply))
+    return checked_answer(provider.read_cancel(ticket.tasks[0], reply))
+
+
 def _read(provider: Provider, ticket: Ticket, reply: Reply) -> Reading:
     """What an answer means; one that the provider class cannot read is a missed poll."""
     try:
-        if ticket.is_call:
-            return checked_call(provider.read_cancel(ticket.tasks[0], reply))
-        return checked(provider.read(ticket.tasks, reply))
+        return _meaning(provider, ticket, reply)
     except Exception as error:
         bug = _blame(provider, "decode", error)
         return Missed(DecodeError(provider.name, "the answer", str(bug)), bug=bug)

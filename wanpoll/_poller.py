@@ -10,25 +10,22 @@ from types import TracebackType
 from typing import Any, Self
 
 from wanpoll._arguments import Registry, count, many, seconds, timeout_of
+from wanpoll._calls import Calls
 from wanpoll._clock import Clock
 from wanpoll._core import events as ev
 from wanpoll._core.account import Account
 from wanpoll._core.entries import Call, Entry
 from wanpoll._core.machine import Machine
 from wanpoll._core.model import Outcome, Statistics, Task, Update
-from wanpoll._core.readings import Answer, Broken, CallReading, Refused, Rejected
 from wanpoll._driver import Driver
 from wanpoll._waiters import Wait, Waiters
 from wanpoll._waiting import Waiting
 from wanpoll.exceptions import (
-    NotSupported,
     PollerClosed,
-    ProviderRefused,
     TaskForgotten,
     UsageError,
     WanpollError,
     WrongLoop,
-    fresh_copy,
 )
 from wanpoll.observers import Observer, Relay
 from wanpoll.providers.base import Provider
@@ -70,6 +67,7 @@ class Poller:
                 name,
                 quota=provider.quota,
                 interval=provider.interval,
+                max_batch=provider.max_batch,
                 max_in_flight=count("max_in_flight", max_in_flight, least=1),
                 poll_timeout=seconds("poll_timeout", poll_timeout),
                 remember=count("remember", remember, least=0),
@@ -96,6 +94,7 @@ class Poller:
             self._died,
             observed=self._relay.watched,
         )
+        self._calls = Calls(self._machine, self._providers, self._waiting, self._driver, self._clock)
         return self
 
     async def __aexit__(
@@ -239,18 +238,18 @@ class Poller:
         leaves before the request was sent takes it back.
         """
         self._running_loop()
-        canceled = self._registry.task(task, provider)
-        name = str(canceled.provider)
-        if not self._providers[name].can_cancel:
-            raise NotSupported(f"{name} cannot cancel tasks; forget(task) stops following it")
-        call = self._machine.cancel(name, canceled, self._clock.now())
-        wait = self._waiting.one(call)
-        self._driver.wake()
-        try:
-            _check_canceled(canceled, await wait)
-        finally:
-            self._waiting.leave(wait)
-            self._machine.withdraw(call, self._clock.now())
+        await self._calls.cancel(self._registry.task(task, provider))
+
+    async def refresh(self, outcome: Outcome) -> Outcome:
+        """Ask for fresh links to the media of `outcome`; the outcome with them, which later waits get, too.
+
+        Raises `NotSupported` where the provider has none (`can_refresh`) or gives none for this outcome, and what
+        `cancel` raises.
+        """
+        self._running_loop()
+        if not isinstance(outcome, Outcome):
+            raise UsageError(f"refresh: give the Outcome that a wait returned, not a {type(outcome).__name__}")
+        return await self._calls.refresh(self._registry.task(outcome.task), outcome)
 
     def statistics(self) -> Statistics:
         """Counts, rates and lags at this moment, frozen."""
@@ -285,7 +284,7 @@ class Poller:
         elif isinstance(event, ev.TaskBroken) and isinstance(whom, Entry):
             self._waiters.failed(whom, event.error)
         elif isinstance(event, ev.CallEnded) and isinstance(whom, Call):
-            self._waiters.ended(whom, event.reading)
+            self._waiters.ended(whom, event)
         self._relay.put(event)
 
     def _died(self, error: Exception) -> None:
@@ -314,19 +313,6 @@ def _current_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
-
-
-def _check_canceled(task: Task, reading: CallReading) -> None:
-    """Return if the cancellation was accepted, else raise why not."""
-    if isinstance(reading, Answer):
-        return
-    if isinstance(reading, Rejected):
-        raise NotSupported(f"{task.provider} does not cancel task {task.id} now: {reading.failure}")
-    if isinstance(reading, Refused):
-        raise ProviderRefused(str(task.provider), reading.code, reading.message)
-    if isinstance(reading, Broken):
-        raise fresh_copy(reading.error)
-    raise fresh_copy(reading.problem)
 
 
 Poller.__module__ = "wanpoll"

@@ -13,8 +13,8 @@ from typing import Any, Protocol, TypeAlias
 
 from wanpoll._core.account import Account
 from wanpoll._core.entries import Call, Entry
+from wanpoll._core.events import CallEnded
 from wanpoll._core.model import Outcome, Update
-from wanpoll._core.readings import Reading
 from wanpoll.exceptions import WanpollError, fresh_copy
 
 Key: TypeAlias = Entry | Call
@@ -186,7 +186,7 @@ class Waiters:
         elif there is waiter:
             del self._waiting[key]
 
-    def ended(self, key: Key, result: Outcome | Reading) -> None:
+    def ended(self, key: Key, result: Outcome | CallEnded) -> None:
         """Tell the end to all who wait for `key`, and let them go."""
         for waiter in self._pop(key):
             waiter.ended(key, result)

@@ -28,7 +28,7 @@ class Waiting:
         self._loop = loop
 
     def one(self, key: Key, timeout: float | None = None) -> Wait:
-        """The future outcome of a task, or reading of a call. Whoever awaits it calls `leave` in the end.
+        """The future outcome of a task, or end of a call. Whoever awaits it calls `leave` in the end.
 
         (It is not a coroutine: with a hundred thousand waiters, a second frame for each is 30 MB.)
         """

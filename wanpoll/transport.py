@@ -72,7 +72,7 @@ class HttpTransport:
                 proxy=self._proxy,
             ) as response:
                 body = await _read(response, provider.max_body)
-                return Reply(response.status, body, time.time(), _retry_after(response))
+                return _reply(response, body)
         except _Failed as error:
             failed = error
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
@@ -193,9 +193,22 @@ def _failure(error: Exception) -> _Failed:
     return _Failed("protocol", f"not HTTP as it should be ({type(error).__name__})")
 
 
+def _reply(response: aiohttp.ClientResponse, body: bytes) -> Reply:
+    after = _retry_after(response)
+    if response.status >= 400:
+        return Reply(response.status, body, time.time(), retry_after=after)
+    return Reply(response.status, body, time.time(), poll_after=_poll_after(response) if after is None else after)
+
+
+def _poll_after(response: aiohttp.ClientResponse) -> float | None:
+    """Seconds from the header by which OpenAI's servers name the next poll, in milliseconds."""
+    text = response.headers.get("openai-poll-after-ms")
+    return None if text is None or not text.isdecimal() else int(text[:12]) / 1000
+
+
 def _retry_after(response: aiohttp.ClientResponse) -> float | None:
     """Seconds from a `Retry-After` header: a number, or an HTTP date."""
-    if response.status < 400 or (text := response.headers.get("Retry-After")) is None:
+    if (text := response.headers.get("Retry-After")) is None:
         return None
     if text.strip().isdecimal():
         return float(text[:9])

@@ -7,6 +7,7 @@ import pytest
 from tests.core.harness import DAY, NAME, Bench, miss, refusal, seen, unknown
 from wanpoll import Failure, Outcome, Rate, Status, Task
 from wanpoll._core import events as ev
+from wanpoll._core.entries import Purpose
 from wanpoll._core.judge import CALL_ATTEMPTS
 from wanpoll._core.machine import LAST_POLL_PATIENCE
 from wanpoll._core.readings import Answer, Broken, Missed, Reading, Rejected
@@ -548,22 +549,22 @@ def test_a_call_goes_first_and_inside_the_quota() -> None:
     bench.track("a", age=0.0)
     for number in range(3):
         bench.track(f"t{number}")
-    bench.machine.cancel(NAME, Task("a", NAME), bench.now)
+    bench.machine.call(NAME, Task("a", NAME), Purpose.CANCEL, bench.now)
 
-    assert bench.next_ticket().is_call
+    assert bench.next_ticket().purpose is Purpose.CANCEL
     bench = Bench(quota=Rate(1, per=1.0))
     bench.track("a", age=0.0)
-    bench.machine.cancel(NAME, Task("a", NAME), bench.now)
+    bench.machine.call(NAME, Task("a", NAME), Purpose.CANCEL, bench.now)
     bench.poll(Answer())
     ticket = bench.next_ticket()
-    assert (ticket.is_call, ticket.tasks[0].id) == (False, "a")
+    assert (ticket.purpose is Purpose.CANCEL, ticket.tasks[0].id) == (False, "a")
     assert bench.now < 1.2
 
 
 def test_a_call_that_keeps_failing_is_given_up() -> None:
     """After five attempts its failure is told."""
     bench = Bench()
-    bench.machine.cancel(NAME, Task("a", NAME), bench.now)
+    bench.machine.call(NAME, Task("a", NAME), Purpose.CANCEL, bench.now)
     for _ in range(CALL_ATTEMPTS):
         bench.poll(miss())
 
@@ -661,8 +662,8 @@ def test_queues_do_not_grow_while_an_account_cannot_ask() -> None:
 def test_a_call_that_nobody_waits_for_is_taken_back() -> None:
     """Unless it was sent already."""
     bench = Bench(quota=Rate(1, per=100.0))
-    first = bench.machine.cancel(NAME, Task("a", NAME), bench.now)
-    second = bench.machine.cancel(NAME, Task("b", NAME), bench.now)
+    first = bench.machine.call(NAME, Task("a", NAME), Purpose.CANCEL, bench.now)
+    second = bench.machine.call(NAME, Task("b", NAME), Purpose.CANCEL, bench.now)
     ticket = bench.next_ticket()
     bench.machine.withdraw(first, bench.now)
     bench.machine.withdraw(second, bench.now)

@@ -9,12 +9,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from tests.core.harness import NAME, miss, refusal, seen, unknown
-from wanpoll import Outcome, Rate, Status, Task
+from tests.core.harness import NAME, miss, refusal
+from wanpoll import Failure, Outcome, Rate, Status, Task
 from wanpoll._core import events as ev
-from wanpoll._core.entries import Ticket
+from wanpoll._core.entries import Purpose, Ticket
 from wanpoll._core.machine import Machine
-from wanpoll._core.readings import Broken
+from wanpoll._core.readings import Answer, Broken, NoSuchTask, Observation, Rejected
 from wanpoll.exceptions import UsageError
 
 RATE = Rate(4, per=1.0)
@@ -26,10 +26,14 @@ FINAL = (Status.SUCCEEDED, Status.FAILED, Status.CANCELED)
 class Waiting(RuleBasedStateMachine):
     """Tasks are tracked, answered, missed, refused, nudged, forgotten, in any order, while time passes."""
 
+    batch = 1
+
     def __init__(self) -> None:
         super().__init__()
         self.machine = Machine()
-        self.machine.add_account(NAME, quota=RATE, interval=2.0, poll_timeout=5.0, max_in_flight=3)
+        self.machine.add_account(
+            NAME, quota=RATE, interval=2.0, poll_timeout=5.0, max_in_flight=3, max_batch=self.batch
+        )
         self.now = 0.0
         self.under_way: list[Ticket] = []
         self.arrivals: list[float] = []
@@ -63,7 +67,7 @@ class Waiting(RuleBasedStateMachine):
 
     @rule(task_id=ids)
     def cancel(self, task_id: str) -> None:
-        self.machine.cancel(NAME, Task(task_id, NAME), self.now)
+        self.machine.call(NAME, Task(task_id, NAME), Purpose.CANCEL, self.now)
 
     # -- what time does
 
@@ -95,31 +99,45 @@ class Waiting(RuleBasedStateMachine):
     @precondition(lambda self: self.under_way)
     @rule(
         pick=st.integers(0, 99),
-        what=st.sampled_from(
-            ["running", "final", "word", "unknown", "miss", "429", "after", "dead", "refused", "broken", "silent"]
+        what=st.sampled_from(["some", "some", "none", "miss", "429", "after", "dead", "refused", "rejected", "broken"]),
+        each=st.lists(
+            st.sampled_from(["running", "final", "half", "word", "unknown", "absent"]), min_size=4, max_size=4
         ),
         final=st.sampled_from(FINAL),
     )
-    def answer(self, pick: int, what: str, final: Status) -> None:
+    def answer(self, pick: int, what: str, each: list[str], final: Status) -> None:
         ticket = self.under_way.pop(pick % len(self.under_way))
-        task_id = ticket.tasks[0].id
         readings = {
-            "running": seen(task_id),
-            "final": seen(task_id, final),
-            "word": seen(task_id, None, word="ODD"),
-            "unknown": unknown(task_id),
+            "some": self.parts(ticket, each, final),
+            "none": Answer(),
             "miss": miss(),
             "429": miss("throttled", throttled=True),
             "after": miss("throttled", throttled=True, retry_after=7.0),
             "dead": miss("disconnected", at_once=True),
             "refused": refusal(),
+            "rejected": Rejected(Failure("InvalidParameter")),
             "broken": Broken(UsageError("mend it")),
-            "silent": seen("nobody"),
         }
-        if what == "final" and not ticket.is_call and ticket.jobs[0].alive:
-            self.told_by_provider.setdefault(task_id, final)
+        if what == "some" and ticket.purpose is not Purpose.CANCEL:
+            for job, word in zip(ticket.jobs, each, strict=False):
+                if word == "final" and job.alive:
+                    self.told_by_provider.setdefault(job.task.id, final)
         self.machine.observe(ticket, readings[what], self.now)
         self.note()
+
+    def parts(self, ticket: Ticket, each: list[str], final: Status) -> Answer:
+        """What an answer says of each task of the ticket; the last come first."""
+        observations = []
+        for task, word in zip(ticket.tasks, each, strict=False):
+            said = {
+                "running": Observation(task.id, Status.RUNNING),
+                "final": Observation(task.id, final),
+                "half": Observation(task.id, Status.SUCCEEDED, follow_up="f"),
+                "word": Observation(task.id, None, word="ODD"),
+                "unknown": NoSuchTask(task.id),
+            }
+            observations += [said[word]] if word in said else []
+        return Answer(tuple(reversed(observations)))
 
     def note(self) -> None:
         for _, event in self.machine.take_events():
@@ -147,7 +165,8 @@ class Waiting(RuleBasedStateMachine):
 
     @invariant()
     def a_task_is_asked_about_once_at_a_time(self) -> None:
-        polled = Counter(ticket.tasks[0].id for ticket in self.under_way if not ticket.is_call)
+        polls = [ticket for ticket in self.under_way if ticket.purpose is not Purpose.CANCEL]
+        polled = Counter(task.id for ticket in polls for task in ticket.tasks)
         assert all(times == 1 for times in polled.values())
 
     @invariant()
@@ -168,8 +187,8 @@ class Waiting(RuleBasedStateMachine):
             self.machine.observe(ticket, miss(), self.now)
         for _ in range(3000):
             for ticket in self.machine.take_due(self.now):
-                task_id = ticket.tasks[0].id
-                self.machine.observe(ticket, seen(task_id, Status.SUCCEEDED), self.now)
+                ends = tuple(Observation(task.id, Status.SUCCEEDED) for task in ticket.tasks)
+                self.machine.observe(ticket, Answer(ends), self.now)
             at = self.machine.next_at()
             if at is None:
                 break
@@ -180,5 +199,13 @@ class Waiting(RuleBasedStateMachine):
         assert not left or (account.refused is not None and not any(entry.urgent for entry in left))
 
 
-Waiting.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
+class Batched(Waiting):
+    """The same, where one question may be about four tasks."""
+
+    batch = 4
+
+
+for _machine in (Waiting, Batched):
+    _machine.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
 TestWaiting = Waiting.TestCase
+TestBatched = Batched.TestCase

@@ -10,6 +10,7 @@ import itertools
 from collections import deque
 from typing import Any
 
+from wanpoll._core.batch import batch_of
 from wanpoll._core.budget import Budget
 from wanpoll._core.cadence import Cadence
 from wanpoll._core.entries import Entry, Job, Ticket
@@ -29,12 +30,21 @@ class Account:
     """The tasks, the queues and the budget of one account at one provider."""
 
     def __init__(
-        self, name: str, *, quota: Rate, interval: float, max_in_flight: int, poll_timeout: float, remember: int
+        self,
+        name: str,
+        *,
+        quota: Rate,
+        interval: float,
+        max_in_flight: int,
+        max_batch: int,
+        poll_timeout: float,
+        remember: int,
     ) -> None:
         self.name = name
         self.budget = Budget(quota)
         self.cadence = Cadence(interval)
         self.max_in_flight = max_in_flight
+        self.max_batch = max_batch
         self.poll_timeout = poll_timeout
         self.remember = remember
         self.tasks: dict[str, Entry] = {}
@@ -48,6 +58,7 @@ class Account:
         self.refused: ProviderRefused | None = None
         self.era = 0  # counts refusals: an answer to a question of an older era is old news
         self.spent_since: float | None = None
+        self.failures = 0  # questions that failed since the last one that was answered
         self.words: set[str] = set()  # status words that were not understood
         self.slot: tuple[float, int, Any] | None = None  # in the machine's agenda
 
@@ -95,11 +106,12 @@ class Account:
         if not self._may_ask() or not self.budget.take(now):
             return None
         job = (self.urgent or self.due).popleft()
-        if job.slot is not None:
-            self.schedule.remove(job)
-        job.queue = None
-        job.urgent = False
-        job.ticket = ticket = Ticket(self, (job,), now)
+        self.withdraw(job)
+        jobs = (job,) if self.max_batch == 1 else batch_of(job, self, now)
+        ticket = Ticket(self, jobs, now)
+        for job in jobs:
+            job.urgent = False
+            job.ticket = ticket
         self.in_flight[ticket] = None
         self.requests += 1
         return ticket

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import enum
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from wanpoll._core.model import Status, Task, Update
+from wanpoll._core.model import Outcome, Status, Task, Update
+from wanpoll._core.readings import Observation
 from wanpoll.exceptions import WanpollError
 
 if TYPE_CHECKING:
     from wanpoll._core.account import Account
+
+
+class Purpose(enum.Enum):
+    """What a question is for."""
+
+    POLL = "poll"
+    REST = "rest"
+    """The second request, without which a result is not complete."""
+    CANCEL = "cancel"
+    REFRESH = "refresh"
 
 
 class Entry:
@@ -23,11 +35,13 @@ class Entry:
         "expires_at",
         "misses",
         "parked",
+        "partial",
         "polls",
         "problem",
         "progress",
         "queue",
         "slot",
+        "split",
         "stale",
         "status",
         "task",
@@ -57,6 +71,8 @@ class Entry:
         self.polls = 0
         self.misses = 0
         self.unknowns = 0
+        self.split = 0  # how often the batches that it may join are halved, because one with it failed
+        self.partial: Observation | None = None  # its end, as long as the rest of the result has to be asked for
 
     def update(self) -> Update:
         """What is known of the task now."""
@@ -64,13 +80,27 @@ class Entry:
 
 
 class Call:
-    """Something to ask of the provider beside polls: to cancel a remote task."""
+    """Something to ask of the provider beside polls: to cancel a task, or for fresh links to what `outcome` has."""
 
-    __slots__ = ("account", "due_at", "expires_at", "misses", "queue", "slot", "task", "ticket", "urgent")
+    __slots__ = (
+        "account",
+        "due_at",
+        "expires_at",
+        "misses",
+        "outcome",
+        "purpose",
+        "queue",
+        "slot",
+        "task",
+        "ticket",
+        "urgent",
+    )
 
-    def __init__(self, account: Account, task: Task) -> None:
+    def __init__(self, account: Account, task: Task, purpose: Purpose, outcome: Outcome | None = None) -> None:
         self.account = account
         self.task = task
+        self.purpose = purpose
+        self.outcome = outcome
         self.due_at = 0.0
         self.expires_at = float("inf")
         self.slot: tuple[float, int, Any] | None = None
@@ -84,9 +114,12 @@ Job: TypeAlias = Entry | Call
 
 
 class Ticket:
-    """The right to ask one question about `tasks`, and its receipt: for a poll of entries, or for one call."""
+    """The right to ask one question about `tasks`, and its receipt: for a poll of entries, or for one call.
 
-    __slots__ = ("account", "deadline", "era", "is_call", "jobs", "taken_at", "tasks")
+    `subject` is what the question is about beside the task: what was seen of it, or how it had ended.
+    """
+
+    __slots__ = ("account", "deadline", "era", "jobs", "poll_after", "purpose", "subject", "taken_at", "tasks")
 
     def __init__(self, account: Account, jobs: tuple[Job, ...], now: float) -> None:
         self.account = account
@@ -94,5 +127,12 @@ class Ticket:
         self.era = account.era
         self.taken_at = now
         self.deadline = now + account.poll_timeout
-        self.is_call = isinstance(jobs[0], Call)
+        self.poll_after: float | None = None  # what the server asked for in its answer
+        self.purpose = Purpose.POLL
+        self.subject: Observation | Outcome | None = None
+        job = jobs[0]
+        if isinstance(job, Call):
+            self.purpose, self.subject = job.purpose, job.outcome
+        elif job.partial is not None:
+            self.purpose, self.subject = Purpose.REST, job.partial
         self.tasks: tuple[Task, ...] = (jobs[0].task,) if len(jobs) == 1 else tuple([job.task for job in jobs])

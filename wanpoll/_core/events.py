@@ -70,10 +70,11 @@ class UnknownWord:
 
 @frozen
 class CallEnded:
-    """A call (cancel) was answered, or given up."""
+    """A call (cancel, refresh) was answered, or given up. `outcome` is the refreshed one."""
 
     task: Task
     reading: CallReading
+    outcome: Outcome | None = None
 
 
 @frozen

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from wanpoll._core import events as ev
 from wanpoll._core.account import Account
-from wanpoll._core.entries import Call, Entry, Ticket
+from wanpoll._core.batch import ALONE, OUTAGE
+from wanpoll._core.budget import LONGEST_PAUSE
+from wanpoll._core.entries import Call, Entry, Purpose, Ticket
 from wanpoll._core.ledger import Ledger
-from wanpoll._core.model import Failure, Outcome, Status
+from wanpoll._core.model import NOTHING, Failure, Outcome, Status
 from wanpoll._core.readings import (
     Answer,
     Broken,
@@ -20,7 +24,7 @@ from wanpoll._core.readings import (
     Rejected,
 )
 from wanpoll._core.schedule import RESOLUTION
-from wanpoll.exceptions import DecodeError, ProviderRefused, WanpollError
+from wanpoll.exceptions import DecodeError, ProviderRefused, TransportError, WanpollError
 
 UNKNOWN_STREAK = 3
 """How many answers in a row must say "no such task": providers answer late about young tasks."""
@@ -52,15 +56,19 @@ class Judge:
             self._not_yet(ticket, reading, now)
             return
         reading = self._account_side(ticket, reading, now)
+        if isinstance(reading, Answer):
+            ticket.poll_after = reading.poll_after
+        seen = _by_id(reading)
         for job in ticket.jobs:
             if isinstance(job, Call):
                 self._call_answered(job, reading, now)
             elif job.alive:
-                self._task_side(job, ticket, reading, now)
+                self._task_side(job, ticket, seen.get(job.task.id, reading), now)
 
     def expire(self, entry: Entry, now: float) -> None:
         """End a task whose time is over."""
-        self._settle(entry, Outcome(entry.task, Status.EXPIRED, reason="expired", polls=entry.polls), now)
+        raw = NOTHING if entry.partial is None else entry.partial.raw  # it is all there is of a paid result
+        self._settle(entry, Outcome(entry.task, Status.EXPIRED, reason="expired", polls=entry.polls, raw=raw), now)
 
     def detach(self, entry: Entry) -> None:
         """Stop following a task. A late answer finds its entry dead, even when the same id is tracked again."""
@@ -68,11 +76,19 @@ class Judge:
         del entry.account.tasks[entry.task.id]
         entry.account.withdraw(entry)
 
+    def ask_anew(self, ticket: Ticket, now: float) -> None:
+        """Have those asked again whose question was ended for the sake of another."""
+        for job in ticket.jobs:
+            if isinstance(job, Entry) and job.alive:
+                self._at_once(job, ticket, now)
+
     def _not_yet(self, ticket: Ticket, reading: NotYet, now: float) -> None:
         """Nothing new about the one task of `ticket`: the common case, kept short."""
         account, entry = ticket.account, ticket.jobs[0]
         account.refused = account.spent_since = None
+        account.failures = 0
         if isinstance(entry, Entry) and entry.alive:
+            ticket.poll_after = reading.poll_after
             self._polled(entry, now)
             self._goes_on(entry, ticket, reading.status, None, now)
 
@@ -82,6 +98,7 @@ class Judge:
         account = ticket.account
         if isinstance(reading, Answer | Rejected):
             account.refused = account.spent_since = None
+            account.failures = 0
         elif isinstance(reading, Missed):
             self._missed(ticket, reading, now)
             if reading.spent is not None and self._believed_spent(account, now):
@@ -92,6 +109,7 @@ class Judge:
 
     def _missed(self, ticket: Ticket, reading: Missed, now: float) -> None:
         account = ticket.account
+        account.failures += 1
         if not reading.throttled and reading.retry_after is None:
             return
         if account.budget.throttle(now, ticket.taken_at, reading.retry_after):
@@ -124,46 +142,81 @@ class Judge:
                 retry = call.account.cadence.retry(call.task.id, call.misses, now)
                 call.account.place(call, now if at_once else retry, now)
                 return
-        self.ledger.say(call, ev.CallEnded(call.task, reading))
+        outcome = None
+        if call.outcome is not None and isinstance(reading, Answer):
+            outcome = self._refreshed(call.outcome, call.account, reading)
+        self.ledger.say(call, ev.CallEnded(call.task, reading, outcome))
+
+    def _refreshed(self, outcome: Outcome, account: Account, answer: Answer) -> Outcome | None:
+        """The outcome with the fresh links of `answer`, remembered from now on; None where there are none."""
+        media = tuple(media for each in answer.observations if isinstance(each, Observation) for media in each.media)
+        if not media:
+            return None
+        fresh = evolve(outcome, media=media)
+        if outcome.task.id in account.ended:
+            account.ended[outcome.task.id] = fresh
+        return fresh
 
     # -- the task ----------------------------------------------------------------------------------------------
 
-    def _task_side(self, entry: Entry, ticket: Ticket, reading: CallReading, now: float) -> None:
-        if isinstance(reading, Answer):
-            self._answered(entry, ticket, reading, now)
-        elif isinstance(reading, Missed):
-            self._missed_poll(entry, ticket, reading, now)
-        elif isinstance(reading, Rejected):
-            self._unknown(entry, ticket, reading.failure, now)
-        elif isinstance(reading, Broken):
-            self._park(entry, ticket, reading.error, now)
-        elif isinstance(reading, Refused):
+    def _task_side(
+        self, entry: Entry, ticket: Ticket, said: Observation | NoSuchTask | CallReading, now: float
+    ) -> None:
+        """`said` of one task: by an observation of it, or by a reading that concerns all of the question."""
+        if ticket.purpose is Purpose.REST:
+            said = _completed(entry, said)
+        if isinstance(said, Observation):
+            self._polled(entry, now)
+            self._seen(entry, ticket, said, now)
+        elif isinstance(said, NoSuchTask):
+            self._polled(entry, now)
+            self._unknown(entry, ticket, said.failure, now)
+        elif isinstance(said, Missed):
+            self._missed_poll(entry, ticket, said, now)
+        elif isinstance(said, Refused):
             self._again(entry, ticket, now, now)
-
-    def _answered(self, entry: Entry, ticket: Ticket, answer: Answer, now: float) -> None:
-        for seen in answer.observations:
-            if seen.task_id == entry.task.id:
-                break
+        elif len(ticket.jobs) > 1:
+            self._apart(entry, ticket, said, now)
+        elif isinstance(said, Rejected):
+            self._unknown(entry, ticket, said.failure, now)
+        elif isinstance(said, Broken):
+            self._park(entry, ticket, said.error, now)
         else:
             problem = DecodeError(entry.account.name, "the answer", "does not name this task")
             self._missed_poll(entry, ticket, Missed(problem), now)
-            return
-        self._polled(entry, now)
-        if isinstance(seen, NoSuchTask):
-            self._unknown(entry, ticket, seen.failure, now)
-        elif seen.status is None:
+
+    def _apart(self, entry: Entry, ticket: Ticket, reading: CallReading, now: float) -> None:
+        """The question about several tasks is wrong because of one of them, or its answer leaves this one out."""
+        halve = isinstance(reading, Rejected)
+        entry.split = min(entry.split + 1, ALONE) if halve else ALONE
+        self._at_once(entry, ticket, now)
+
+    def _at_once(self, entry: Entry, ticket: Ticket, now: float) -> None:
+        if _was_last(entry, ticket):
+            entry.urgent = True
+            entry.account.place_last(entry, now)
+        else:
+            entry.account.place(entry, now, now)
+
+    def _seen(self, entry: Entry, ticket: Ticket, seen: Observation, now: float) -> None:
+        status = seen.status
+        if status is None:
             self._unknown_word(entry.account, seen.word)
             self._goes_on(entry, ticket, entry.status, seen.progress, now)
-        elif seen.status.is_final:
-            self._settle(entry, _outcome(entry, seen.status, seen), now)
+        elif not status.is_final:
+            self._goes_on(entry, ticket, status, seen.progress, now)
+        elif seen.follow_up is not None:
+            entry.partial = seen
+            self._at_once(entry, ticket, now)
         else:
-            self._goes_on(entry, ticket, seen.status, seen.progress, now)
+            self._settle(entry, _outcome(entry, status, seen), now)
 
     def _polled(self, entry: Entry, now: float) -> None:
         self.ledger.polls += 1
         entry.polls += 1
         entry.answered_at = now
         entry.misses = 0
+        entry.split = 0
         entry.stale = False
 
     def _goes_on(self, entry: Entry, ticket: Ticket, status: Status, progress: float | None, now: float) -> None:
@@ -173,7 +226,10 @@ class Judge:
             self.ledger.move(entry, status)
             entry.progress, entry.problem = progress, None
             self.ledger.say(entry, ev.TaskChanged(entry.update()))
-        self._again(entry, ticket, entry.account.cadence.next(entry.task.id, entry.polls, now), now)
+        at = entry.account.cadence.next(entry.task.id, entry.polls, now)
+        if ticket.poll_after is not None:  # it can only slow us down
+            at = max(at, now + min(ticket.poll_after, LONGEST_PAUSE))
+        self._again(entry, ticket, at, now)
 
     def _unknown(self, entry: Entry, ticket: Ticket, failure: Failure | None, now: float) -> None:
         entry.unknowns += 1
@@ -192,6 +248,8 @@ class Judge:
             self._again(entry, ticket, now, now)
             return
         self._note_miss(entry, reading)
+        if len(ticket.jobs) > 1 and not reading.throttled and entry.account.failures < OUTAGE:
+            entry.split = min(entry.split + 1, ALONE)
         if reading.bug is not None and entry.misses >= BUG_STREAK:
             self._park(entry, ticket, reading.bug, now)
             return
@@ -247,6 +305,19 @@ class Judge:
         while len(account.ended) > account.remember:
             del account.ended[next(iter(account.ended))]
         self.ledger.say(entry, ev.TaskEnded(outcome, now - entry.tracked_at))
+
+
+def _by_id(reading: CallReading) -> dict[str, Observation | NoSuchTask]:
+    """What an answer says of each task. One that it names twice counts once."""
+    return {each.task_id: each for each in reversed(reading.observations)} if isinstance(reading, Answer) else {}
+
+
+def _completed(entry: Entry, said: Observation | NoSuchTask | CallReading) -> Observation | CallReading:
+    """The second answer about a result: whatever it lacks, the task has neither failed nor succeeded without it."""
+    if isinstance(said, Missed | Refused | Broken) or (isinstance(said, Observation) and said.follow_up is None):
+        return said
+    detail = f"the rest of the result was not given: {said.failure}" if isinstance(said, Rejected) else ""
+    return Missed(TransportError(entry.account.name, "error answer", detail=detail or "the result is not complete yet"))
 
 
 def _was_last(entry: Entry, ticket: Ticket) -> bool:

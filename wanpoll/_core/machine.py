@@ -7,7 +7,7 @@ answer by `observe(ticket, reading, now)`, passes on `take_events()`, and comes 
 from __future__ import annotations
 
 from wanpoll._core.account import Account
-from wanpoll._core.entries import Call, Entry, Ticket
+from wanpoll._core.entries import Call, Entry, Purpose, Ticket
 from wanpoll._core.events import Event
 from wanpoll._core.judge import Judge
 from wanpoll._core.ledger import Ledger
@@ -44,18 +44,21 @@ class Machine:
         quota: Rate,
         interval: float,
         max_in_flight: int = 100,
+        max_batch: int = 1,
         poll_timeout: float = 10.0,
         remember: int = 10_000,
     ) -> None:
         """Serve the account `name`: at most `quota`, one task every `interval` seconds, `max_in_flight` at once.
 
-        A question is given up after `poll_timeout` seconds; the last `remember` outcomes are kept.
+        A question names up to `max_batch` tasks, and is given up after `poll_timeout` seconds. The last `remember`
+        outcomes are kept.
         """
         self.accounts[name] = Account(
             name,
             quota=quota,
             interval=interval,
             max_in_flight=max_in_flight,
+            max_batch=max_batch,
             poll_timeout=poll_timeout,
             remember=remember,
         )
@@ -95,9 +98,10 @@ class Machine:
             return account.ended.pop(task_id, None)
         self._ledger.by_status[entry.status] -= 1
         self._judge.detach(entry)
-        if entry.ticket is not None and len(entry.ticket.jobs) == 1:
-            self._overdue.append(entry.ticket)  # nobody wants the answer; tracked anew, it is asked about once
-            account.close(entry.ticket, now)
+        if (ticket := entry.ticket) is not None:
+            self._overdue.append(ticket)  # nobody wants the answer; tracked anew, it is asked about once
+            account.close(ticket, now)
+            self._judge.ask_anew(ticket, now)
         self._touch(account, now)
         return entry
 
@@ -111,10 +115,10 @@ class Machine:
         self._touch(account, now)
         return True
 
-    def cancel(self, name: str, task: Task, now: float) -> Call:
-        """Ask the provider to cancel the remote task; `CallEnded` tells how that went."""
+    def call(self, name: str, task: Task, purpose: Purpose, now: float, outcome: Outcome | None = None) -> Call:
+        """Ask the provider to cancel `task`, or for fresh links to its `outcome`; `CallEnded` tells how that went."""
         account = self.accounts[name]
-        call = Call(account, task)
+        call = Call(account, task, purpose, outcome)
         account.place(call, now, now)
         self._touch(account, now)
         return call
@@ -170,7 +174,7 @@ class Machine:
         if not ticket.account.close(ticket, now):
             return
         self._judge.judge(ticket, reading, now)
-        if ticket.is_call and isinstance(reading, Answer):
+        if ticket.purpose is Purpose.CANCEL and isinstance(reading, Answer):
             self.nudge(ticket.account.name, ticket.tasks[0].id, now)
         self._touch(ticket.account, now)
 

@@ -121,10 +121,10 @@ class Broken:
 
 
 CallReading: TypeAlias = Answer | Missed | Refused | Rejected | Broken
-"""What the answer to a call (cancel) can mean."""
+"""What the answer to anything but a poll of one task can mean."""
 
 Reading: TypeAlias = NotYet | CallReading
-"""What the answer to a poll can mean."""
+"""What the answer to a poll of one task can mean."""
 
 
 def checked(reading: Any) -> Reading:
@@ -133,11 +133,11 @@ def checked(reading: Any) -> Reading:
         if reading.status not in NOT_YET:
             raise TypeError("a NotYet with the status of an end")
         return reading
-    return checked_call(reading)
+    return checked_answer(reading)
 
 
-def checked_call(reading: Any) -> CallReading:
-    """The same for the answer to a call."""
+def checked_answer(reading: Any) -> CallReading:
+    """The same for anything but a poll of one task."""
     if isinstance(reading, Answer):
         for part in reading.observations:
             if type(part) is not Observation or type(part.status) is not Status:

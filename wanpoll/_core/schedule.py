@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
 RESOLUTION = 0.001
@@ -71,6 +72,29 @@ class Schedule(Generic[T]):
                 due.append(item)
         self._live -= len(due)
         return due
+
+    def pop_some(self, until: float, most: int, wanted: Callable[[T], bool]) -> list[T]:
+        """Take out up to `most` items with times up to `until` that are `wanted`, the earliest first.
+
+        It gives up after as many that are not: what is asked along costs nothing, looking for it does.
+        """
+        heap = self._heap
+        taken: list[T] = []
+        left: list[tuple[float, int, T]] = []
+        while heap and heap[0][0] <= until and len(taken) < most and len(left) < most:
+            entry = heapq.heappop(heap)
+            item = entry[2]
+            if item.slot is not entry:
+                continue
+            if wanted(item):
+                item.slot = None
+                taken.append(item)
+            else:
+                left.append(entry)
+        for entry in left:
+            heapq.heappush(heap, entry)
+        self._live -= len(taken)
+        return taken
 
     def next_at(self) -> float | None:
         """The earliest time, or None."""
