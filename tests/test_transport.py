@@ -755,9 +755,26 @@ async def test_retry_after_as_a_date():
 
 
 async def test_retry_after_of_a_good_answer():
-    """A good answer asks for no pause."""
+    """It slows the polling of these tasks, not the account."""
     assert await retry_after("7", 200) is None
     assert await retry_after("7", 503) == 7.0
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "expected"),
+    [
+        ({"Retry-After": "7"}, 200, 7.0),
+        ({"Retry-After": "7"}, 202, 7.0),
+        ({"openai-poll-after-ms": "1500"}, 200, 1.5),
+        ({"openai-poll-after-ms": "1500", "Retry-After": "7"}, 200, 7.0),
+        ({"openai-poll-after-ms": "soon"}, 200, None),
+        ({"Retry-After": "7"}, 429, None),
+        ({}, 200, None),
+    ],
+)
+async def test_the_server_names_the_next_poll(headers, status, expected):
+    """By the header that all servers have, or by that of OpenAI's."""
+    assert expected == (await answer_to(http(b"{}", status, headers))).poll_after
 
 
 _date_parts = st.sampled_from(
