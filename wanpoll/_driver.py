@@ -152,12 +152,13 @@ class Driver:
 
     def _ask_by(self, asker: _Asker | None, ticket: Ticket) -> None:
         """Have `ticket` asked by an idle asker, or by a new one."""
-        if asker is None:
-            asker = _Asker(ticket)
-            asker.task = self._loop.create_task(self._ask_on(asker))
-            asker.task.add_done_callback(functools.partial(self._gone, asker))
-        asker.ticket = ticket
-        self._askers[ticket] = asker
+        if asker is not None:
+            asker.ticket = ticket
+            self._askers[ticket] = asker
+            return
+        asker = self._askers[ticket] = _Asker(ticket)  # before its task: eager ones begin to run at once
+        asker.task = self._loop.create_task(self._ask_on(asker))
+        asker.task.add_done_callback(functools.partial(self._gone, asker))
 
     async def _ask_on(self, asker: _Asker) -> None:
         """Ask, hand over the answer, and go on with the question that the turn gives in exchange for it."""
