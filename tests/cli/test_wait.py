@@ -66,7 +66,7 @@ async def test_json_lines_hold_everything_in_a_fixed_order():
     lines = {line["id"]: line for line in map(json.loads, ran.out.splitlines())}
     assert list(lines[good]) == list(lines[bad]) == FIELDS
     assert (lines[good]["provider"], lines[good]["status"], lines[good]["ok"]) == ("dashscope", "SUCCEEDED", True)
-    assert list(lines[good]["media"][0]) == ["url", "kind", "expires_at", "failure"]
+    assert list(lines[good]["media"][0]) == ["url", "kind", "expires_at", "backup_url", "failure", "file_id"]
     assert lines[good]["media"][0]["kind"] == "video"
     assert lines[good]["finished_at"].endswith("+08:00")
     assert lines[good]["usage"]["video_count"] == 1

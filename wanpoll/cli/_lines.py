@@ -8,7 +8,6 @@ from typing import Any
 
 from attrs import frozen
 from cattrs import Converter
-from cattrs.gen import make_dict_unstructure_fn, override
 
 from wanpoll._core.model import Failure, Media, Outcome, Status
 from wanpoll.cli._texts import json_line, printable
@@ -34,7 +33,6 @@ class Line:
 
 converter = Converter()
 converter.register_unstructure_hook(datetime, datetime.isoformat)
-converter.register_unstructure_hook(Media, make_dict_unstructure_fn(Media, converter, backup_url=override(omit=True)))
 
 
 def for_machines(outcome: Outcome) -> str:
