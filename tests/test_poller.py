@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import random
+import socket
 import time
 import tracemalloc
 import warnings
@@ -34,7 +36,7 @@ from wanpoll import (
     WanpollError,
     WrongLoop,
 )
-from wanpoll._core.readings import Answer, Missed, Observation
+from wanpoll._core.readings import Answer, Broken, Missed, NotYet, Observation, Refused, Rejected
 from wanpoll.providers import DashScope, Reply
 from wanpoll.testing import ScriptedTransport, cancel_everywhere, missed, reply, run_virtually
 
@@ -947,6 +949,107 @@ def test_questions_that_somebody_else_cancels_are_missed_polls() -> None:
             for task in asyncio.all_tasks() - {asyncio.current_task(), wait}:
                 task.cancel()
             assert (await wait).ok
+
+    run_virtually(main())
+
+
+def test_an_answer_that_came_during_a_stall_of_our_own_is_read() -> None:
+    """The deadline passed while the loop stood still, and so did the answer come: in the socket, it was in time."""
+
+    async def main() -> None:
+        loop: Any = asyncio.get_running_loop()
+        here, there = socket.socketpair()
+        arrived = loop.create_future()
+        loop.add_reader(here, lambda: arrived.done() or arrived.set_result(done("a")))
+
+        def stall() -> None:
+            there.send(b"x")
+            loop.virtual_time += 10.5 - now()
+
+        transport = ScriptedTransport(lambda _: arrived)
+        async with Poller(DashScope(KEY), transport=transport, poll_timeout=10.0) as poller:
+            loop.call_later(5.0, stall)
+            assert (await poller.wait_for("a")).ok
+            assert poller.statistics().problems == {}
+        loop.remove_reader(here)
+        here.close()
+        there.close()
+
+    run_virtually(main())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_forgetting_keeps_the_quota_at_the_server(seed: int) -> None:
+    """Requests of forgotten tasks are out, and arrive: they count, however late and whoever forgot them."""
+    dice = random.Random(seed)
+    arrivals: list[float] = []
+
+    async def answer(request: Any) -> Reply:
+        asyncio.get_running_loop().call_later(dice.uniform(0.01, 0.3), lambda: arrivals.append(now()))
+        await asyncio.sleep(0.6)
+        return state(id_of(request))
+
+    async def main() -> None:
+        transport = ScriptedTransport(answer, latency=0.0)
+        async with Poller(DashScope(KEY, interval=1.0), transport=transport) as poller:
+            for task in range(100):
+                await poller.track(f"t{task}")
+            for _ in range(300):
+                await asyncio.sleep(0.1)
+                for task in dice.sample(range(100), 5):
+                    poller.forget(f"t{task}")
+                    await poller.track(f"t{task}")
+
+    run_virtually(main())
+    assert len(arrivals) > 300
+    assert all(later - sooner > 1.0 for sooner, later in zip(sorted(arrivals), sorted(arrivals)[20:], strict=False))
+
+
+@pytest.mark.parametrize("turns", [0, 1, 3])
+def test_closing_while_a_bulk_wait_begins_names_its_tasks(turns: int) -> None:
+    """Those that it had begun to follow, and those that it had not."""
+
+    async def main() -> None:
+        async with Cloud().poller() as poller:
+            wait = asyncio.create_task(poller.wait_all([f"t{number}" for number in range(5000)]))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await poller.aclose()
+        with pytest.raises(PollerClosed) as caught:
+            await wait
+        assert len(caught.value.open_tasks) == (5000 if turns else 0)
+
+    run_virtually(main())
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        lambda error: Missed(error, retry_after="5"),
+        lambda error: Missed(error, retry_after=float("nan")),
+        lambda error: Missed(error, throttled=True, spent="quota"),
+        lambda error: Missed("no"),
+        lambda error: Broken(error),
+        lambda error: Refused(401),
+        lambda error: Rejected("no"),
+        lambda error: Answer((), poll_after="5"),
+        lambda error: NotYet(Status.RUNNING, poll_after=-1),
+    ],
+)
+def test_a_class_that_makes_nonsense_harms_itself_only(nonsense: Any) -> None:
+    """Its own waiters are told after a few answers; another account goes on."""
+
+    class Odd(DashScope):
+        def decode(self, tasks: Any, reply: Any) -> Any:
+            return nonsense(TransportError("odd", "error answer"))
+
+    async def main() -> None:
+        cloud = Cloud(runs=100.0)
+        async with Poller(Odd(KEY, name="odd"), DashScope(KEY, name="good"), transport=cloud.transport) as poller:
+            other = asyncio.create_task(poller.wait_for("b", provider="good"))
+            with pytest.raises(UsageError, match="mend the provider class"):
+                await poller.wait_for("a", provider="odd")
+            assert (await other).ok
 
     run_virtually(main())
 

@@ -125,8 +125,9 @@ class Driver:
             self._timer = self._loop.call_at(at, self._on_timer)
 
     def _on_timer(self) -> None:
+        """Look again, once what arrived meanwhile was read: a late timer gives up on no answer that is here."""
         self._timer = None
-        self._turn()
+        self.wake()
 
     def _read_answers(self, now: float) -> list[_Asker]:
         """Tell the machine what the answers mean; the askers that are without a question then."""

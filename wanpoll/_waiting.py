@@ -9,7 +9,7 @@ from typing import TypeAlias
 from wanpoll._core.entries import Entry
 from wanpoll._core.model import Outcome, Task, Update
 from wanpoll._waiters import Group, Key, Stream, Wait, Waiter, Waiters, Watcher, final_update
-from wanpoll.exceptions import WaitTimeout
+from wanpoll.exceptions import PollerClosed, WaitTimeout
 
 Found: TypeAlias = Entry | Outcome
 """What following a task gives: its entry, or its outcome if it had ended."""
@@ -86,11 +86,14 @@ class Waiting:
             self._leave(watcher, (found,), None)
 
     async def _join(
-        self, waiter: Group | Stream, wanted: Iterable[Task], expires_in: float, found: list[Found]
+        self, waiter: Group | Stream, wanted: Sequence[Task], expires_in: float, found: list[Found]
     ) -> None:
         """Follow all `wanted`, and let `waiter` wait for them. The event loop breathes in between."""
         for joined, task in enumerate(wanted, start=1):
-            each = self._follow(task, expires_in)
+            try:
+                each = self._follow(task, expires_in)
+            except PollerClosed:
+                raise PollerClosed(_still_open(found, wanted)) from None
             found.append(each)
             if isinstance(each, Outcome) or self._waiters.add(each, waiter):
                 waiter.joined(each)
@@ -119,7 +122,12 @@ class Waiting:
 
 
 def _time_out(waiter: Waiter, found: Sequence[Key | Outcome], wanted: Sequence[Task], timeout: float) -> None:
-    still_open = [key for key in found if isinstance(key, Entry) and key.alive]
-    update = still_open[0].update() if len(found) == 1 and still_open else None
-    tasks = dict.fromkeys([*(key.task for key in still_open), *wanted[len(found) :]])
-    waiter.failed(WaitTimeout(timeout, list(tasks), update))
+    only = found[0] if len(found) == 1 else None
+    update = only.update() if isinstance(only, Entry) and only.alive else None
+    waiter.failed(WaitTimeout(timeout, _still_open(found, wanted), update))
+
+
+def _still_open(found: Sequence[Key | Outcome], wanted: Sequence[Task]) -> list[Task]:
+    """The tasks that have not ended: of those `found`, and the rest of `wanted`."""
+    followed = (key.task for key in found if isinstance(key, Entry) and key.alive)
+    return list(dict.fromkeys([*followed, *wanted[len(found) :]]))

@@ -52,7 +52,7 @@ class HttpTransport:
     def __init__(self, *, proxy: str | None = None, ssl: Any = True) -> None:
         self._proxy = proxy
         self._ssl = ssl
-        self._connector: aiohttp.TCPConnector | None = None
+        self._connector: _Connector | None = None
         self._sessions: dict[tuple[str, str | None, str | None], aiohttp.ClientSession] = {}
 
     async def send(self, provider: Provider, request: Request) -> Reply | Missed:
@@ -92,7 +92,7 @@ class HttpTransport:
     def _open(self, provider: Provider) -> aiohttp.ClientSession:
         if self._connector is None:
             # No limit: how many questions are under way is the core's decision.
-            self._connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE, ssl=self._ssl)
+            self._connector = _Connector(limit=0, keepalive_timeout=KEEP_ALIVE, ssl=self._ssl)
             _keep_receive_buffers()
         session = self._sessions[_account(provider)] = aiohttp.ClientSession(
             connector=self._connector,
@@ -103,7 +103,7 @@ class HttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             requote_redirect_url=False,
-            middlewares=(_no_silent_retry,),
+            middlewares=(self._connector.no_silent_retry,),
         )
         return session
 
@@ -123,7 +123,7 @@ def _account(provider: Provider) -> tuple[str, str | None, str | None]:
 
 
 class _Failed(Exception):
-    """Why there is no reply. `unread` when the server cannot have read the question to its end."""
+    """Why there is no reply. `unread` when the connection had been idle, and may have been dead all along."""
 
     def __init__(self, kind: str, detail: str = "", *, unread: bool = False) -> None:
         super().__init__(kind)
@@ -132,17 +132,33 @@ class _Failed(Exception):
         self.unread = unread
 
 
-async def _no_silent_retry(
-    request: aiohttp.ClientRequest, handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
-) -> aiohttp.ClientResponse:
-    """Keep aiohttp from repeating a GET by itself: the second request would be outside the quota."""
-    try:
-        return await handler(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except _RESETS_RETRIED:
-        pass
-    raise _Failed("disconnected", "the connection ended before an answer", unread=True)
+class _Connector(aiohttp.TCPConnector):
+    """A pool that knows which requests went out on a connection made for them, and which on one that had been idle."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._on_fresh: set[int] = set()
+
+    async def _create_connection(self, req: Any, *rest: Any, **more: Any) -> Any:
+        self._on_fresh.add(id(req))
+        return await super()._create_connection(req, *rest, **more)
+
+    async def no_silent_retry(
+        self, request: aiohttp.ClientRequest, handler: Callable[[aiohttp.ClientRequest], Awaitable[Any]]
+    ) -> Any:
+        """Keep aiohttp from repeating a GET by itself: the second request would be outside the quota.
+
+        A connection that had been idle may have been dead; one that was made for the request was not.
+        """
+        try:
+            return await handler(request)
+        except aiohttp.ClientConnectorError:
+            raise
+        except _RESETS_RETRIED:
+            unread = id(request) not in self._on_fresh
+        finally:
+            self._on_fresh.discard(id(request))
+        raise _Failed("disconnected", "the connection ended before an answer", unread=unread)
 
 
 async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:

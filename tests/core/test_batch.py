@@ -281,19 +281,30 @@ def test_only_the_guilty_task_of_a_broken_class_is_parked() -> None:
 # -- leaving ---------------------------------------------------------------------------------------------------------
 
 
-def test_forgetting_one_asks_the_others_anew() -> None:
-    """Its question is ended, so that it can be tracked again and still be asked about once at a time."""
+def test_forgetting_one_leaves_the_question_to_the_others() -> None:
+    """Tracked anew meanwhile, it is asked about when the answer is there, and the answer is not for it."""
     bench = batching(50)
     follow(bench, 3)
     (ticket,) = bench.take()
     bench.machine.forget(NAME, "t1", bench.now)
     bench.track("t1")
+    assert bench.take() == []
 
-    assert bench.machine.take_overdue() == [ticket]
-    (anew,) = bench.take()
-    assert sorted(names(anew)) == ["t0", "t1", "t2"]
-    bench.answer(ticket, seen("t0", Status.SUCCEEDED))
-    assert bench.ended() is None
+    bench.answer(ticket, Answer(tuple(Observation(each, Status.SUCCEEDED) for each in names(ticket))))
+    assert [event.outcome.task.id for event in bench.told(ev.TaskEnded)] == ["t0", "t2"]
+    assert [names(each) for each in bench.take()] == [["t1"]]
+
+
+def test_a_task_tracked_anew_goes_along_with_none_while_the_old_question_hangs() -> None:
+    """Not even when its deadline, which stands in the schedule meanwhile, is near."""
+    bench = batching(50, max_in_flight=2)
+    bench.track("t0")
+    bench.take()
+    bench.machine.forget(NAME, "t0", bench.now)
+    bench.track("t0", expires_in=5.0)
+    bench.track("t1")
+
+    assert [names(each) for each in bench.take()] == [["t1"]]
 
 
 def test_calls_go_alone() -> None:

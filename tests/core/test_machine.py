@@ -630,15 +630,68 @@ def test_forgotten_tasks_leave_nothing_behind() -> None:
     assert bench.machine.forget(NAME, "a", bench.now) is None
 
 
-def test_forgetting_during_a_question_ends_the_question() -> None:
-    """Tracked anew, the task is asked about once at a time."""
-    bench = Bench()
+def test_a_question_about_a_forgotten_task_runs_on() -> None:
+    """Its request is out: it keeps its place in the quota, and the task is asked about once at a time."""
+    bench = Bench(quota=Rate(1, per=1.0))
     bench.track("a")
     ticket = bench.next_ticket()
     bench.machine.forget(NAME, "a", bench.now)
+    bench.track("a")
+    assert bench.next_ticket(within=5.0) is None
 
-    assert bench.machine.take_overdue() == [ticket]
-    assert bench.machine.statistics(bench.now).accounts[NAME].in_flight == 0
+    bench.answer(ticket, seen("a", Status.SUCCEEDED))
+    assert bench.ended() is None
+    assert bench.next_ticket(within=0.9) is None
+    assert bench.next_ticket(within=0.2).tasks[0].id == "a"
+    assert bench.machine.accounts[NAME].ghosts == {}
+
+
+def test_a_task_tracked_anew_that_expires_meanwhile_has_its_last_poll_afterwards() -> None:
+    """It waits for the end of the question about its forgotten namesake, as all of its questions do."""
+    bench = Bench(poll_timeout=100.0)
+    bench.track("a")
+    old = bench.next_ticket()
+    bench.machine.forget(NAME, "a", bench.now)
+    bench.track("a", expires_in=20.0)
+    assert bench.next_ticket(within=30.0) is None
+
+    bench.answer(old, seen("a"))
+    bench.poll(seen("a"), within=1.0)
+    assert bench.ended().status is Status.EXPIRED
+
+
+def test_urgent_questions_do_not_starve_the_others() -> None:
+    """Nudged all the time, some tasks get most of the quota, and never all of it."""
+    bench = Bench(quota=Rate(4, per=1.0), interval=1.0)
+    for number in range(60):
+        bench.track(f"t{number}")
+    asked: set[str] = set()
+    for _ in range(300):
+        for number in range(25):
+            bench.machine.nudge(NAME, f"t{number}", bench.now)
+        for ticket in bench.take():
+            asked.add(ticket.tasks[0].id)
+            bench.answer(ticket, seen(ticket.tasks[0].id))
+        bench.now += 0.25
+
+    assert len(asked) == 60
+
+
+def test_nudges_of_waiting_tasks_leave_deadlines_in_force() -> None:
+    """However often one is nudged, and without growing anything."""
+    bench = Bench(interval=0.05)
+    for each in ("busy", "b"):
+        bench.track(each, expires_in={"busy": 1000.0, "b": 10.0}[each])
+    ticket = bench.take()[0]
+    bench.answer(ticket, miss("throttled", throttled=True, retry_after=500.0))
+    while bench.now < 60.0 and not bench.ended():
+        bench.machine.nudge(NAME, "busy", bench.now)
+        bench.take()
+        bench.now += 0.5
+        bench.events += [event for _, event in bench.machine.take_events()]
+
+    assert (bench.ended().task.id, bench.now < 40.0) == ("b", True)
+    assert len(bench.machine.accounts[NAME]._unguarded) < 10
 
 
 def test_queues_do_not_grow_while_an_account_cannot_ask() -> None:

@@ -18,6 +18,9 @@ from wanpoll._core.model import Outcome, Rate
 from wanpoll._core.schedule import RESOLUTION, Schedule
 from wanpoll.exceptions import ProviderRefused
 
+URGENT_RUN = 3
+"""How many urgent questions (nudges, last polls, calls) go before one that is not."""
+
 GUARD_AFTER = 1.0
 """Seconds that a due task waits for its turn until its deadline is scheduled."""
 
@@ -52,8 +55,10 @@ class Account:
         self.schedule: Schedule[Job] = Schedule()
         self.due: deque[Job] = deque()
         self.urgent: deque[Job] = deque()
-        self._unguarded: deque[Job] = deque()  # due since a moment ago, and without a deadline in the schedule yet
+        self._unguarded: deque[tuple[float, Job]] = deque()  # since when they wait, without a deadline in the schedule
         self.in_flight: dict[Ticket, None] = {}  # oldest first
+        self.ghosts: dict[str, Ticket] = {}  # questions under way about tasks that were forgotten
+        self._urgent_run = 0  # urgent questions since the last one that was not
         self.requests = 0
         self.refused: ProviderRefused | None = None
         self.era = 0  # counts refusals: an answer to a question of an older era is old news
@@ -62,8 +67,19 @@ class Account:
         self.words: set[str] = set()  # status words that were not understood
         self.slot: tuple[float, int, Any] | None = None  # in the machine's agenda
 
+    def begin(self, entry: Entry, due_at: float, now: float) -> None:
+        """Have a new entry asked at `due_at`, but not while a question about a forgotten one of its id is under way."""
+        entry.ticket = self.ghosts.get(entry.task.id)
+        if entry.ticket is None:
+            self.place(entry, due_at, now)
+        else:
+            self.schedule.set(entry, entry.expires_at)
+
     def place(self, job: Job, due_at: float, now: float) -> None:
-        """Have `job` asked at `due_at`, or as soon after as the quota permits."""
+        """Have `job` asked at `due_at`, or as soon after as the quota permits. One that waits keeps its place."""
+        if job.queue is not None and due_at <= now + RESOLUTION:
+            self._queue(job)
+            return
         job.due_at = due_at
         if due_at <= now + RESOLUTION:
             self.schedule.remove(job)
@@ -105,7 +121,7 @@ class Account:
         """The next question to ask, if there is one and the quota and the number under way permit it."""
         if not self._may_ask() or not self.budget.take(now):
             return None
-        job = (self.urgent or self.due).popleft()
+        job = self._turn().popleft()
         self.withdraw(job)
         jobs = (job,) if self.max_batch == 1 else batch_of(job, self, now)
         ticket = Ticket(self, jobs, now)
@@ -124,7 +140,19 @@ class Account:
         self.budget.done(now)
         for job in ticket.jobs:
             job.ticket = None
+            if self.ghosts:
+                self._lay_ghost(job.task.id, ticket, now)
         return True
+
+    def _lay_ghost(self, task_id: str, ticket: Ticket, now: float) -> None:
+        """A question about a forgotten task is over: the one that was tracked under its id since then can be asked."""
+        if self.ghosts.get(task_id) is not ticket:
+            return
+        del self.ghosts[task_id]
+        heir = self.tasks.get(task_id)
+        if heir is not None and heir.ticket is ticket:
+            heir.ticket = None
+            self.place(heir, now, now)
 
     def overdue(self, now: float) -> list[Ticket]:
         """The questions that should have been answered by now."""
@@ -148,7 +176,7 @@ class Account:
         if scheduled is not None:
             times.append(max(scheduled, now + _BREATH))
         if self._unguarded:
-            times.append(self._unguarded[0].due_at + GUARD_AFTER)
+            times.append(self._unguarded[0][0] + GUARD_AFTER)
         if self.in_flight:
             times.append(next(iter(self.in_flight)).deadline)
         if self._may_ask():
@@ -166,15 +194,15 @@ class Account:
         if job.expires_at < now + 2 * GUARD_AFTER:
             self.schedule.set(job, job.expires_at)
         else:
-            self._unguarded.append(job)
+            self._unguarded.append((now, job))
 
     def _guard(self, now: float) -> None:
         """Give those that wait for their turn their deadline. Most are taken within a moment and need none."""
         unguarded = self._unguarded
         while unguarded:
-            job = unguarded[0]
+            since, job = unguarded[0]
             waits = job.queue is not None and job.slot is None
-            if waits and now < job.due_at + GUARD_AFTER:
+            if waits and now < since + GUARD_AFTER:
                 return
             unguarded.popleft()
             if waits:
@@ -188,6 +216,14 @@ class Account:
             if len(queue) > max(_PRUNE_FROM, 2 * len(self.tasks)):
                 _prune(queue)
 
+    def _turn(self) -> deque[Job]:
+        """Whose turn it is: the urgent go first, but do not starve the others."""
+        if self.urgent and (self._urgent_run < URGENT_RUN or self.refused is not None or not self.due):
+            self._urgent_run += 1
+            return self.urgent
+        self._urgent_run = 0
+        return self.due
+
     def _may_ask(self) -> bool:
         """Whether a question waits and only the budget could hold it back. A refused account is probed singly."""
         if len(self.in_flight) >= self.max_in_flight:
@@ -195,7 +231,7 @@ class Account:
         _skip_stale(self.urgent)
         if self.refused is not None:
             return bool(self.urgent) and not self.in_flight
-        return bool(self.urgent or _skip_stale(self.due))
+        return bool(_skip_stale(self.due) or self.urgent)
 
 
 def _prune(queue: deque[Job]) -> None:

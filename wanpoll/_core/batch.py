@@ -62,6 +62,8 @@ def _goes_along(job: Job, head: Entry, now: float) -> bool:
     """Whether a scheduled job may be asked about sooner than planned: the healthy with the healthy, else its like."""
     if not isinstance(job, Entry) or job.queue is not None or job.parked or job.partial is not None:
         return False
+    if job.ticket is not None:  # that of a forgotten namesake
+        return False
     if job.unknowns or job.split != head.split or (job.misses > 0) != (head.misses > 0) or job.expires_at <= now:
         return False
     return job.answered_at is None or now >= job.answered_at + job.account.cadence.floor

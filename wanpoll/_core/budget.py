@@ -5,7 +5,8 @@ The promise is about the *server's* clock: in no window of `rate.per` seconds do
 answer. So a request occupies its place from its sending until `per` seconds after its answer. Of any
 `requests + 1` arrivals inside one window the last-sent would have found every place occupied; so there are never
 that many, whatever the latency, its jitter, and the stalls of our own loop. The price is a rate of
-`requests / (per + latency)`, and that a hanging request keeps its place until it is given up.
+`requests / (per + latency)`, and that a hanging request keeps its place until it is given up. One that was given up
+counts as read then: what a server finds in its sockets when it comes back from a long stop is beyond this promise.
 
 Inside the window, requests are spaced by a leaky bucket (GCRA) whose burst is a quarter of the window's requests:
 providers count bursts too.

@@ -76,12 +76,6 @@ class Judge:
         del entry.account.tasks[entry.task.id]
         entry.account.withdraw(entry)
 
-    def ask_anew(self, ticket: Ticket, now: float) -> None:
-        """Have those asked again whose question was ended for the sake of another."""
-        for job in ticket.jobs:
-            if isinstance(job, Entry) and job.alive:
-                self._at_once(job, ticket, now)
-
     def _not_yet(self, ticket: Ticket, reading: NotYet, now: float) -> None:
         """Nothing new about the one task of `ticket`: the common case, kept short."""
         account, entry = ticket.account, ticket.jobs[0]
@@ -263,7 +257,7 @@ class Judge:
         self.ledger.say(entry, ev.TaskChanged(entry.update()))
 
     def _count(self, problem: WanpollError) -> None:
-        self.ledger.problems[getattr(problem, "kind", "unreadable")] += 1
+        self.ledger.problems[str(getattr(problem, "kind", "unreadable"))] += 1
 
     def _again(self, entry: Entry, ticket: Ticket, at: float, now: float) -> None:
         """Ask again at `at`, unless this was the last poll. (A failed last poll is asked again for a short while.)"""

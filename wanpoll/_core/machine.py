@@ -77,7 +77,7 @@ class Machine:
         if entry is None:
             entry = account.tasks[task.id] = Entry(account, task, now, now + expires_in)
             self._ledger.by_status[entry.status] += 1
-            account.place(entry, account.cadence.first(task.id, now, age), now)
+            account.begin(entry, account.cadence.first(task.id, now, age), now)
         else:
             _extend(entry, entry.tracked_at + expires_in)
         if account.refused is not None or entry.parked:
@@ -98,10 +98,8 @@ class Machine:
             return account.ended.pop(task_id, None)
         self._ledger.by_status[entry.status] -= 1
         self._judge.detach(entry)
-        if (ticket := entry.ticket) is not None:
-            self._overdue.append(ticket)  # nobody wants the answer; tracked anew, it is asked about once
-            account.close(ticket, now)
-            self._judge.ask_anew(ticket, now)
+        if entry.ticket is not None:
+            account.ghosts[task_id] = entry.ticket  # its request is out, and keeps its place in the quota
         self._touch(account, now)
         return entry
 
@@ -165,7 +163,7 @@ class Machine:
         return tickets
 
     def take_overdue(self) -> list[Ticket]:
-        """Questions that are to be ended: no answer came in time, or nobody wants it any more."""
+        """Questions that are to be ended: no answer came in time."""
         taken, self._overdue = self._overdue, []
         return taken
 
@@ -202,7 +200,10 @@ class Machine:
             return
         entry.urgent = True
         entry.due_at = entry.expires_at
-        entry.account.enqueue(entry, entry.expires_at + patience)
+        if entry.ticket is not None:  # that of a forgotten namesake
+            entry.account.schedule.set(entry, entry.expires_at + patience)
+        else:
+            entry.account.enqueue(entry, entry.expires_at + patience)
 
     def _note_stall(self, now: float) -> None:
         """Give the questions under way the time that a stall of our own loop took from them."""

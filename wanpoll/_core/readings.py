@@ -8,9 +8,16 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from attrs import field, frozen
+from attrs.validators import instance_of, optional
 
 from wanpoll._core.model import NOTHING, Failure, Media, Status
 from wanpoll.exceptions import WanpollError
+
+
+def _seconds(_: Any, attribute: Any, value: Any) -> None:
+    """An attrs validator. What provider classes make is checked where they make it, so that the blame is theirs."""
+    if value is not None and (type(value) not in (int, float) or not 0 <= value < float("inf")):
+        raise TypeError(f"{attribute.name}={value!r}: give seconds, or None")
 
 
 @frozen
@@ -63,7 +70,7 @@ class Answer:
     """
 
     observations: tuple[Observation | NoSuchTask, ...] = ()
-    poll_after: float | None = None
+    poll_after: float | None = field(default=None, validator=_seconds)
 
 
 @frozen
@@ -74,7 +81,7 @@ class NotYet:
     """
 
     status: Status
-    poll_after: float | None = None
+    poll_after: float | None = field(default=None, validator=_seconds)
 
 
 NOT_YET: Mapping[Status, NotYet] = {status: NotYet(status) for status in (Status.PENDING, Status.RUNNING)}
@@ -90,10 +97,10 @@ class Missed:
     provider class raised while reading: told to those who wait when it happens again and again.
     """
 
-    problem: WanpollError
+    problem: WanpollError = field(validator=instance_of(WanpollError))
     throttled: bool = False
-    retry_after: float | None = None
-    spent: Failure | None = None
+    retry_after: float | None = field(default=None, validator=_seconds)
+    spent: Failure | None = field(default=None, validator=optional(instance_of(Failure)))
     at_once: bool = False
     bug: WanpollError | None = None
 
@@ -102,15 +109,15 @@ class Missed:
 class Refused:
     """The provider refuses the account: its key, its rights, its bill."""
 
-    code: str
-    message: str = ""
+    code: str = field(validator=instance_of(str))
+    message: str = field(default="", validator=instance_of(str))
 
 
 @frozen
 class Rejected:
     """The provider says that this question is wrong and stays wrong."""
 
-    failure: Failure
+    failure: Failure = field(validator=instance_of(Failure))
 
 
 @frozen
@@ -143,7 +150,7 @@ def checked_answer(reading: Any) -> CallReading:
             if type(part) is not Observation or type(part.status) is not Status:
                 _check_part(part)
         return reading
-    if isinstance(reading, Missed | Refused | Rejected | Broken):
+    if isinstance(reading, Missed | Refused | Rejected):
         return reading
     raise TypeError(f"a {type(reading).__name__} instead of a reading")
 

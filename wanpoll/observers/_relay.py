@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import queue
 import threading
@@ -45,7 +46,8 @@ class Relay:
 
     def put(self, event: Event) -> None:
         """Tell `event`. Returns at once."""
-        self._log(event)
+        with contextlib.suppress(Exception):  # a filter of the user's logger that raises
+            self._log(event)
         if not self._observers:
             return
         if self._queue.qsize() >= MOST_WAITING:
