@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from hypothesis import strategies as st
 
 from wanpoll import Task
 from wanpoll._core.readings import Answer, NotYet, Observation, Reading
@@ -50,3 +52,45 @@ def without(document: Mapping[str, Any], *names: str) -> dict[str, Any]:
     """`document` with fields of its output left out."""
     fields = {name: value for name, value in document["output"].items() if name not in names}
     return {**document, "output": fields}
+
+
+# -- answers that strangers spoiled ------------------------------------------------------------------------------------
+
+# Named one by one: for "all characters" the first example on a fresh machine takes seconds, and the health check fails.
+_HOSTILE = 'aZ09 ._:/\\"%\0\n\x7fé\u2028中\ufffd😀'
+
+
+def junk(*texts: str) -> st.SearchStrategy[Any]:
+    """Any JSON, with some of `texts` in it."""
+    text = st.text(_HOSTILE, max_size=5)
+    scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | text
+    return st.recursive(
+        scalars | st.sampled_from(texts or [""]),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+        max_leaves=5,
+    )
+
+
+@st.composite
+def mutated(draw: Any, shapes: Sequence[Any], spoilt: st.SearchStrategy[Any]) -> Any:
+    """One of `shapes` with fields dropped, nulled, retyped, doubled, exchanged or put in another order."""
+    return _mutate(draw, draw(st.sampled_from(shapes)), spoilt)
+
+
+def _mutate(draw: Any, value: Any, spoilt: st.SearchStrategy[Any]) -> Any:
+    change = draw(st.sampled_from(["keep"] * 10 + ["null", "spoil"]))
+    if change != "keep":
+        return None if change == "null" else draw(spoilt)
+    if isinstance(value, dict):
+        kept = [name for name in value if draw(st.integers(0, 9))]
+        return {name: _mutate(draw, value[name], spoilt) for name in draw(st.permutations(kept))}
+    if isinstance(value, list):
+        doubled = [each for each in value for _ in range(draw(st.sampled_from([1, 1, 1, 2])))]
+        return [_mutate(draw, each, spoilt) for each in draw(st.permutations(doubled))]
+    return value
+
+
+def encoded_twice(document: Mapping[str, Any], first: Mapping[str, Any]) -> bytes:
+    """A body whose object has the members of `first` before those of `document`: equal keys stand twice."""
+    pairs = [f"{json.dumps(name)}: {json.dumps(value)}" for each in (first, document) for name, value in each.items()]
+    return ("{" + ", ".join(pairs) + "}").encode()

@@ -17,7 +17,17 @@ from hypothesis import strategies as st
 from wanpoll._core.redact import Secret, redact
 from wanpoll.exceptions import DecodeError
 from wanpoll.providers import wire
-from wanpoll.providers.wire import Lenient, decode, excerpt, from_epoch, link_expiry, read_time, structure
+from wanpoll.providers.wire import (
+    Lenient,
+    decode,
+    excerpt,
+    from_epoch,
+    link_expiry,
+    read_error_words,
+    read_moment,
+    read_time,
+    structure,
+)
 
 REFUSED = object()
 
@@ -430,3 +440,43 @@ def test_link_expiry_never_fails(host, query):
 
     assert expiry is not None
     assert expiry.utcoffset() is not None
+
+
+# -- moments and errors ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (1751000000, datetime(2025, 6, 27, 4, 53, 20, tzinfo=UTC)),
+        (1751000000.5, datetime(2025, 6, 27, 4, 53, 20, 500_000, tzinfo=UTC)),
+        ("2025-06-27T04:53:20Z", datetime(2025, 6, 27, 4, 53, 20, tzinfo=UTC)),
+        ("2025-06-27T12:53:20+08:00", datetime(2025, 6, 27, 4, 53, 20, tzinfo=UTC)),
+        ("2025-06-27 04:53:20", datetime(2025, 6, 27, 4, 53, 20, tzinfo=UTC)),
+        *((value, None) for value in (0, 0.0, -1, True, False, None, "", "soon", 1e300, 2**63, [1751000000], {})),
+    ],
+)
+def test_read_moment(value, expected):
+    """A time is Unix seconds or ISO text; zero and everything else is none."""
+    assert expected == read_moment(value)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        ({"code": "c", "message": "m"}, ("c", "m")),
+        ({"code": 1004, "message": "m"}, ("1004", "m")),
+        ({"message": "m"}, ("", "m")),
+        ({"code": True, "message": ["m"]}, ("", "")),
+        ({"code": None, "message": None}, ("", "")),
+        ("invalid_token", ("invalid_token", "")),
+        ("please log in", ("", "please log in")),
+        ("https://h.example/a?b", ("", "https://h.example/a?b")),
+        ([{"code": "c", "message": "m"}, "other"], ("c", "m")),
+        (["c"], ("c", "")),
+        *((error, ("", "")) for error in ([], [[]], [["c"]], {}, "", None, 5, True)),
+    ],
+)
+def test_read_error_words(error, expected):
+    """Code and message of an error in any of its shapes, two texts always."""
+    assert expected == read_error_words(error)

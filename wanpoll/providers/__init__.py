@@ -14,6 +14,8 @@ from wanpoll._core.readings import (
     Refused,
     Rejected,
 )
+from wanpoll.providers.acedata import AceData
+from wanpoll.providers.anyfast import AnyFast
 from wanpoll.providers.base import Provider
 from wanpoll.providers.dashscope import DashScope
 from wanpoll.providers.exchange import Explanation, Reply, Request
@@ -21,6 +23,8 @@ from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict
 
 __all__ = [
     "DashScope",
+    "AceData",
+    "AnyFast",
     "Provider",
     "Request",
     "Reply",
@@ -41,6 +45,8 @@ __all__ = [
 
 for _public in (
     DashScope,
+    AceData,
+    AnyFast,
     Provider,
     Request,
     Reply,

@@ -25,7 +25,7 @@ try:
 except ImportError:
     orjson = None  # type: ignore[assignment]
 
-__all__ = ["Text", "decode", "link_expiry", "read_time", "structure"]
+__all__ = ["Text", "decode", "link_expiry", "read_error_words", "read_moment", "read_time", "structure"]
 
 MOST_DEPTH = 64
 """Levels of nesting that an answer may have."""
@@ -38,6 +38,7 @@ LINK_LIFE = timedelta(hours=24)
 
 _SECONDS = re.compile("[0-9]{1,12}")
 _EPOCH = re.compile("[0-9]{10,12}")  # fewer digits are a life, not a moment; more are no seconds
+_CODE = re.compile(r"[A-Za-z0-9_.-]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SEPARATORS = " \t\n\"'<>,;&"
 _UTF8_BOM = b"\xef\xbb\xbf"
@@ -175,6 +176,25 @@ converter.register_structure_hook(int, _strict_int)
 converter.register_structure_hook_factory(_is_lenient, _lenient_hook)
 
 
+def read_error_words(error: Any) -> tuple[str, str]:
+    """Code and message in what stands under `error`: an object, a text, a list of these, or nothing.
+
+    A text without spaces counts as a code, any other as a message.
+    """
+    if isinstance(error, list):
+        error = error[0] if error else None
+    if isinstance(error, dict):
+        code, message = error.get("code"), error.get("message")
+        return _words(code), message if isinstance(message, str) else ""
+    if not isinstance(error, str):
+        return "", ""
+    return (error, "") if _CODE.fullmatch(error) else ("", error)
+
+
+def _words(code: Any) -> str:
+    return str(code) if isinstance(code, str | int) and not isinstance(code, bool) else ""
+
+
 def structure(provider: str, path: str, value: Any, shape: type[T]) -> T:
     """`value` as `shape`. Raises `DecodeError` (cattrs' own errors carry the payload, prompts included)."""
     try:
@@ -201,6 +221,13 @@ def from_epoch(seconds: float) -> datetime | None:
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def read_moment(value: Any) -> datetime | None:
+    """The aware time in Unix seconds or ISO text (UTC where it names no zone). Zero, and what is no time, is None."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return from_epoch(value) if value > 0 else None
+    return read_time(value)
 
 
 def link_expiry(url: str, first_seen: float) -> datetime | None:

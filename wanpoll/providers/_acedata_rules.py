@@ -1,0 +1,205 @@
+"""What a record of Ace Data Cloud means: its words, its links, and the table that decides.
+
+A record has no state of its own: it stands in `response`, as a word in some services, as flags in others. Sources: the
+Wan Tasks API document, and the owner's SDK and tools, whose readers are the only description of unfinished records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from wanpoll._core.model import Failure, Status
+from wanpoll.providers.rules import MediaPath
+from wanpoll.providers.wire import read_error_words
+
+WORDS: Mapping[str, Status] = {
+    "pending": Status.RUNNING,
+    "queued": Status.RUNNING,
+    "processing": Status.RUNNING,
+    "running": Status.RUNNING,
+    "completed": Status.SUCCEEDED,
+    "complete": Status.SUCCEEDED,
+    "succeeded": Status.SUCCEEDED,
+    "succeed": Status.SUCCEEDED,
+    "success": Status.SUCCEEDED,
+    "finished": Status.SUCCEEDED,
+    "failed": Status.FAILED,
+    "failure": Status.FAILED,
+    "error": Status.FAILED,
+    "rejected": Status.FAILED,
+    "expired": Status.FAILED,
+    "cancelled": Status.CANCELED,
+    "canceled": Status.CANCELED,
+}
+
+MEDIA = (
+    MediaPath("response.video_url", "video"),
+    MediaPath("response.video_urls[]", "video"),
+    MediaPath("response.data.video_url", "video"),
+    MediaPath("response.data[].video_url", "video"),
+    MediaPath("response.audio_url", "audio"),
+    MediaPath("response.audio_urls[]", "audio"),
+    MediaPath("response.data.audio_url", "audio"),
+    MediaPath("response.data[].audio_url", "audio"),
+    MediaPath("response.image_url", "image"),
+    MediaPath("response.image_urls[]", "image"),
+    MediaPath("response.data.image_url", "image"),
+    MediaPath("response.data[].image_url", "image"),
+)
+"""Inputs are echoed under `request`, which is never read."""
+
+_TELLING = ("state", "status", "error", "data", "finished_at")
+
+_WHOLE = (Status.RUNNING, Status.FAILED, Status.CANCELED, Status.SUCCEEDED, None)
+"""Of two words about one thing, the one that promises less counts, and one of the table more than another."""
+
+_PARTS = (Status.RUNNING, None, Status.SUCCEEDED, Status.FAILED, Status.CANCELED)
+"""Of the words of several results: all must have ended, and one good one is enough."""
+
+
+@frozen
+class Facts:
+    """What the rules look at in one record."""
+
+    record: Mapping[str, Any]
+    response: Mapping[str, Any] | None
+    word: str
+
+    @property
+    def said(self) -> Status | None:
+        """What the word means; None without a word, and for one that is not in the table."""
+        return WORDS.get(self.word.lower())
+
+    @property
+    def success(self) -> bool | None:
+        """The flag `success`, None where it is no flag."""
+        flag = self.response and self.response.get("success")
+        return flag if isinstance(flag, bool) else None
+
+    @property
+    def error(self) -> Mapping[str, Any] | None:
+        """The error that is an object and says something."""
+        error = self.response and self.response.get("error")
+        return error if isinstance(error, dict) and any(error.values()) else None
+
+    @property
+    def finished(self) -> bool:
+        """Whether `finished_at` is set, at the record or in its `response`."""
+        stamps = (self.record.get("finished_at"), self.response and self.response.get("finished_at"))
+        return any(isinstance(stamp, int | float | str) and bool(stamp) for stamp in stamps)
+
+    @property
+    def http(self) -> int | None:
+        """The HTTP status of a stored upstream error: a number under `status`, a `message`, and nothing else."""
+        status, message = (self.response or {}).get("status"), (self.response or {}).get("message")
+        other = any((self.response or {}).get(name) is not None for name in ("success", "error", "state"))
+        is_error = type(status) is int and status >= 400 and isinstance(message, str) and not other
+        return status if is_error else None
+
+    @property
+    def has_link(self) -> bool:
+        """Whether a link stands at one of the listed paths."""
+        return any(media.url for path in MEDIA for media in path.read(self.record, 0.0))
+
+
+@frozen
+class Rule:
+    """One row of the table: in words, as a test, and the status that it gives (None: no end, and no state)."""
+
+    says: str
+    holds: Callable[[Facts], bool]
+    status: Status | None
+
+
+RULES = (
+    Rule("no object under response", lambda f: f.response is None, Status.PENDING),
+    Rule("a word for not done, whatever else is set", lambda f: f.said is Status.RUNNING, Status.RUNNING),
+    Rule("a word for failure", lambda f: f.said is Status.FAILED, Status.FAILED),
+    Rule("a word for canceled", lambda f: f.said is Status.CANCELED, Status.CANCELED),
+    Rule(
+        "success is false and the error is an object with a code",
+        lambda f: f.success is False and bool(f.error and f.error.get("code")),
+        Status.FAILED,
+    ),
+    Rule(
+        "success is true and the error is an object",
+        lambda f: f.success is True and f.error is not None,
+        Status.FAILED,
+    ),
+    Rule(
+        "finished, and success is false or the error is an object",
+        lambda f: f.finished and (f.success is False or f.error is not None),
+        Status.FAILED,
+    ),
+    Rule("a stored upstream error: status from 400 on, and a message", lambda f: f.http is not None, Status.FAILED),
+    Rule("success is false, not finished and no error code: a hiccup", lambda f: f.success is False, Status.RUNNING),
+    Rule("a word that is not in the table", lambda f: bool(f.word) and f.said is None, None),
+    Rule("a word for success, and a link", lambda f: f.said is Status.SUCCEEDED and f.has_link, Status.SUCCEEDED),
+    Rule("a word for success, but no link yet", lambda f: f.said is Status.SUCCEEDED, Status.RUNNING),
+    Rule(
+        "no word, finished, success is true, and a link",
+        lambda f: f.finished and f.success is True and f.has_link,
+        Status.SUCCEEDED,
+    ),
+    Rule("nothing that says it has ended", lambda f: True, Status.RUNNING),
+)
+"""The first rule that holds decides.
+
+A word for not done outranks every flag, as in the owner's own reader: workers stamp `finished_at` early and report
+hiccups on the way. Then whatever tells of a failure outranks what tells of success, so that no result is called good
+against the provider's word. Success needs a link as well: links come late in some services, and early in others.
+"""
+
+
+def read_facts(record: Mapping[str, Any]) -> Facts:
+    """The facts of `record`."""
+    response = record.get("response")
+    return Facts(record, response, _word(response)) if isinstance(response, dict) else Facts(record, None, "")
+
+
+def decide(facts: Facts) -> Rule:
+    """The first rule that holds; the last one always does."""
+    return next(rule for rule in RULES if rule.holds(facts))
+
+
+def not_done(record: Mapping[str, Any]) -> Status | None:
+    """The status of a record that plainly has not ended, as the rules would give it: most are of that kind."""
+    response = record.get("response")
+    if type(response) is not dict:
+        return Status.PENDING
+    for name in ("state", "status"):
+        word = response.get(name)
+        if type(word) is str and WORDS.get(word) is Status.RUNNING:
+            return Status.RUNNING
+    flagged = any(map(response.get, _TELLING)) or record.get("finished_at")
+    return None if flagged or response.get("success") is not True else Status.RUNNING
+
+
+def read_failure(facts: Facts, status: Status) -> Failure | None:
+    """Why the task of `facts` ended as `status`; None for a canceled one without a reason."""
+    response = facts.response or {}
+    code, message = read_error_words(response.get("error"))
+    said = response.get("message")
+    message = message or (said if isinstance(said, str) else "")
+    if status is Status.CANCELED and not code and not message:
+        return None
+    code = code or (str(facts.http) if facts.http else facts.word)
+    return Failure(code or status.value, message or "the provider gave no reason")
+
+
+def _word(response: Mapping[str, Any]) -> str:
+    """The word of the response; that of its parts where they say less, or where it has none."""
+    own = _pick((response.get("state"), response.get("status")), _WHOLE)
+    data = response.get("data")
+    parts = [part.get("state") for part in data if isinstance(part, dict)] if isinstance(data, list) else []
+    part = _pick(parts, _PARTS)
+    parts_decide = not own or (WORDS.get(own.lower()) is Status.SUCCEEDED and part.lower() in WORDS)
+    return part if parts_decide else own
+
+
+def _pick(words: Iterable[Any], order: Sequence[Status | None]) -> str:
+    known = [word.strip() for word in words if isinstance(word, str) and word.strip()]
+    return min(known, key=lambda word: order.index(WORDS.get(word.lower())), default="")
