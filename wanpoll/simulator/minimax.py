@@ -143,13 +143,13 @@ class MiniMaxDialect(Dialect):
 
 
 def file_of(task_id: str) -> str:
-    """The id of the file that a task makes; what is no number stays as it is, and names no file."""
-    return str(int(task_id) + _FILE_OFFSET) if _is_number(task_id) else task_id
+    """The id of the file that a task makes, "" for what is no id of MiniMax's."""
+    return str(int(task_id) + _FILE_OFFSET) if _is_number(task_id) else ""
 
 
 def task_of(file_id: str) -> str:
-    """The id of the task that makes a file."""
-    return str(int(file_id) - _FILE_OFFSET) if _is_number(file_id) else file_id
+    """The id of the task that makes a file, "" for what is no id of MiniMax's."""
+    return str(int(file_id) - _FILE_OFFSET) if _is_number(file_id) else ""
 
 
 def _is_number(text: str) -> bool:
