@@ -11,7 +11,7 @@ import pytest
 
 import wanpoll as package
 from wanpoll.cli._parser import parser
-from wanpoll.simulator import FAULTS
+from wanpoll.simulator import DIALECTS, FAULTS
 
 from .helpers import CANARY, COMMAND, ended, environment, started, wanpoll
 
@@ -132,16 +132,43 @@ async def obey(curl):
         return json.loads(await response.read())
 
 
+async def welcome(process):
+    """What `wanpoll simulate` prints once it listens."""
+    text = ""
+    while "--base-url" not in text:
+        line = await asyncio.wait_for(process.stdout.readline(), 30)
+        assert line, text
+        text += line.decode()
+    return text
+
+
+async def test_simulate_tells_where_each_dialect_is():
+    """One line for each: its name, a base URL that answers in that dialect, and the variable of the key."""
+    async with started(*COMMAND, "simulate", "--port", "0", env=environment()) as process:
+        text = await welcome(process)
+        rows = dict(re.findall(r"^  (\w+) +(http\S+ +\w+)$", text, re.MULTILINE))
+        urls, variables = zip(*(row.split() for row in rows.values()), strict=True)
+        statuses = []
+        async with aiohttp.ClientSession() as session:
+            for url in urls:
+                async with session.get(f"{url}/nowhere") as response:
+                    statuses.append((response.status, response.content_type))
+        process.send_signal(signal.SIGINT)
+        ran = await ended(process)
+
+    assert list(rows) == list(DIALECTS)
+    assert len({*urls}) == len(urls)
+    assert list(variables) == [spoken.key_variable for spoken in DIALECTS.values()]
+    assert statuses == [(404, "application/json")] * len(urls)
+    assert ran.code == 0
+
+
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 async def test_simulate_can_be_used_as_it_says(end):
     """The lines that it prints work: export, submit with curl, wait. Its end is a report and exit code 0."""
     words = (*COMMAND, "simulate", "--port", "0", "--speed", "200", "--median", "20", "--sigma", "0")
     async with started(*words, env=environment()) as process:
-        text = ""
-        while "wanpoll wait" not in text:
-            line = await asyncio.wait_for(process.stdout.readline(), 30)
-            assert line, text
-            text += line.decode()
+        text = await welcome(process)
         exports = dict(re.findall(r"export (\w+)=(\S+)", text))
         document = await obey(re.search(r"curl .*?}}'$", text, re.DOTALL | re.MULTILINE)[0])
         (wait,) = re.findall(r"wanpoll (wait .*) ID", text)

@@ -13,9 +13,9 @@ KEY = {"Authorization": "Bearer sk-simulated"}
 ASYNC = {"X-DashScope-Async": "enable"}
 
 
-def client(simulator: Simulator) -> aiohttp.ClientSession:
-    """A client that asks this simulator with a good key, and does not follow redirects by itself."""
-    return aiohttp.ClientSession(simulator.base_url() + "/", headers=KEY)
+def client(simulator: Simulator, dialect: str = "dashscope") -> aiohttp.ClientSession:
+    """A client that asks this simulator in a dialect with a good key, and does not follow redirects by itself."""
+    return aiohttp.ClientSession(simulator.base_url(dialect) + "/", headers=KEY)
 
 
 async def ask(session: aiohttp.ClientSession, path: str, **parameters: Any) -> tuple[int, Any]:

@@ -46,7 +46,7 @@ Every line on standard error that is not an open id begins with "#", and so is s
 """
 
 SIMULATE = """\
-Run a provider on loopback that speaks DashScope's dialect, keeps a quota and misbehaves on demand, until Ctrl-C.
+Run a provider on loopback that speaks every provider's dialect, keeps a quota and misbehaves on demand, until Ctrl-C.
 
 Times are provider seconds, of which --speed pass in one of yours. At the end it reports what it saw.
 """

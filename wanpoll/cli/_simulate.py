@@ -10,22 +10,28 @@ from wanpoll import Rate
 from wanpoll.cli import OK
 from wanpoll.cli._texts import counted, duration, number, tasks
 from wanpoll.exceptions import UsageError
-from wanpoll.simulator import Lognormal, Report, Simulator
+from wanpoll.simulator import DIALECTS, Lognormal, Report, Simulator
 
 KEY = "sk-simulated"
 
 WELCOME = """\
-A simulated DashScope listens. Ctrl-C ends it and prints what it saw.
+A simulated provider listens. Ctrl-C ends it and prints what it saw. It speaks these dialects; any key is a good key:
+
+{table}
+
+To wait for a task of DashScope's, say
 
   export DASHSCOPE_HTTP_BASE_URL={base_url}
   export DASHSCOPE_API_KEY={key}
 
-Submit a task, then wait for the id that is answered:
+submit it, then wait for the id that is answered:
 
   curl -s {base_url}/services/aigc/video-generation/video-synthesis \\
     -H 'Authorization: Bearer {key}' -H 'X-DashScope-Async: enable' -H 'Content-Type: application/json' \\
     -d '{{"model": "wan2.7-t2v", "input": {{"prompt": "a cat in the rain"}}}}'
   wanpoll wait --interval {interval:g} ID
+
+The others have their base URLs by --base-url, as in wanpoll wait --provider acedata --base-url {other_url}
 """
 
 
@@ -52,9 +58,28 @@ async def _serve(simulator: Simulator) -> None:
     stopped = asyncio.Event()
     _stop_on_signals(asyncio.get_running_loop(), stopped)
     async with simulator:
-        interval = simulator.provider().interval
-        print(WELCOME.format(base_url=simulator.base_url(), key=KEY, interval=interval), flush=True)
+        print(welcome(simulator), flush=True)
         await stopped.wait()
+
+
+def welcome(simulator: Simulator) -> str:
+    """What to do with a simulator that listens."""
+    return WELCOME.format(
+        table=dialects(simulator),
+        base_url=simulator.base_url(),
+        other_url=simulator.base_url("acedata"),
+        key=KEY,
+        interval=simulator.provider().interval,
+    )
+
+
+def dialects(simulator: Simulator) -> str:
+    """The base URL of each dialect, and the variable of its key."""
+    rows = [(name, simulator.base_url(name), spoken.key_variable) for name, spoken in DIALECTS.items()]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
 
 
 def _stop_on_signals(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:

@@ -1,4 +1,4 @@
-"""A provider to test against: a stateful loopback server with DashScope's dialect, its quota and its faults.
+"""A provider to test against: a stateful loopback server with every provider's dialect, quota and faults.
 
 `Simulator` is the server, `Report` what it saw. Everything that decides (`world`, `quota`, `faults`, the dialects)
 is pure and told the time; `server` owns the clock and the socket, `wire` is where connections are broken.
@@ -6,6 +6,7 @@ is pure and told the time; `server` owns the clock and the socket, `wire` is whe
 
 from __future__ import annotations
 
+from wanpoll.simulator.dialects import DIALECTS
 from wanpoll.simulator.distributions import (
     Constant,
     Distribution,
@@ -24,6 +25,7 @@ __all__ = [
     "Simulator",
     "SimulatedTask",
     "Report",
+    "DIALECTS",
     "SHAPES",
     "FAULTS",
     "FaultKind",

@@ -6,13 +6,11 @@ accepted too, because the official SDK asks so. Any bearer key is a good key, an
 
 from __future__ import annotations
 
-import itertools
-import json
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
-from wanpoll.simulator.dialect import Answer, Asked, Calendar, Refusal, Route
+from wanpoll.simulator.dialect import Answer, Arrival, Asked, Dialect, Form, Refusal, Route, answered
 from wanpoll.simulator.listing import BadFilter, listing
 from wanpoll.simulator.shapes import (
     MEDIA_LIFETIME,
@@ -22,7 +20,7 @@ from wanpoll.simulator.shapes import (
     signed_by_date,
     signed_by_expiry,
 )
-from wanpoll.simulator.world import ENDS, FAILED, PENDING, SUCCEEDED, UNKNOWN, SimulatedTask, World
+from wanpoll.simulator.world import ENDS, FAILED, PENDING, SUCCEEDED, UNKNOWN, SimulatedTask
 
 PREFIX = "/api/v1"
 BEIJING = timedelta(hours=8)
@@ -45,20 +43,19 @@ _REFUSALS = {
 _NOT_PENDING = "Failed to cancel the task, please confirm if the task is in PENDING status."
 
 
-class DashScopeDialect:
+class DashScopeDialect(Dialect):
     """Reads what DashScope's clients ask and answers as DashScope does. Pure: told the time."""
 
-    def __init__(self, world: World, calendar: Calendar) -> None:
-        self._world = world
-        self._calendar = calendar
-        self._serials = itertools.count(1)
+    FORMS: ClassVar[Mapping[str, Form]] = {
+        name: Form(shape.model, FAILURES, shape.pictures) for name, shape in SHAPES.items()
+    }
 
-    def read(self, method: str, path: str) -> Asked | None:
+    def read(self, arrival: Arrival) -> Asked | None:
         """What is asked, None where DashScope has no such route."""
-        prefix, root, rest = path.partition(f"{PREFIX}/")
-        match method, rest.rstrip("/").split("/") if root and not prefix else []:
+        prefix, root, rest = arrival.path.partition(f"{PREFIX}/")
+        match arrival.method, rest.rstrip("/").split("/") if root and not prefix else []:
             case "GET", ["tasks"]:
-                return Asked(Route.LIST)
+                return Asked(Route.LIST, parameters=arrival.query)
             case "GET", ["tasks", task_id]:
                 return Asked(Route.QUERY, task_id)
             case "POST", ["tasks", task_id, "cancel"]:
@@ -67,32 +64,40 @@ class DashScopeDialect:
                 return Asked(Route.SUBMIT, "/".join(service))
         return None
 
-    def key(self, headers: Mapping[str, str]) -> str | None:
-        """The bearer key, None where there is none."""
-        scheme, _, key = headers.get("Authorization", "").partition(" ")
-        return key.strip() or None if scheme.lower() == "bearer" else None
-
-    def submit(self, service: str, headers: Mapping[str, str], body: bytes, now: float) -> Answer:
+    def submit(self, asked: Asked, arrival: Arrival, now: float) -> Answer:
         """Accept a task. The models behind these services do not answer synchronously."""
-        if self.key(headers) is None:
+        if arrival.key is None:
             return self.refuse(Refusal.UNAUTHORIZED)
-        if headers.get("X-DashScope-Async", "").lower() != "enable":
+        if arrival.headers.get("X-DashScope-Async", "").lower() != "enable":
             return self._error(403, "AccessDenied", "current user api does not support synchronous calls.")
-        model, pictures = _order(body)
+        model, pictures = _order(arrival.document())
         if not model:
             return self._error(400, "InvalidParameter", 'Give a JSON object with a "model".')
-        name = shape_for(service, model)
+        name = shape_for(asked.subject, model)
         count = min(max(pictures or SHAPES[name].pictures, 1), 12) if SHAPES[name].pictures > 1 else 1
-        task = self._world.submit(now, shape=name, model=model, pictures=count)
+        task = self.FORMS[name].submit(self._world, now, name, model=model, pictures=count)
         return self._answer(200, {"output": {"task_id": task.id, "task_status": PENDING}})
+
+    def answer(self, asked: Asked, now: float) -> Answer:
+        """Tell about one task or many, or cancel one."""
+        match asked.route:
+            case Route.CANCEL:
+                return self.cancel(asked.subject, now)
+            case Route.LIST:
+                return self.list(asked.parameters, now)
+        return self.query(asked.subject, now)
 
     def query(self, task_id: str, now: float) -> Answer:
         """Tell about one task; one that is not known is UNKNOWN, with status 200 and no code."""
         task = self._world.find(task_id, now)
         if task is None:
             return self._answer(200, {"output": {"task_id": task_id, "task_status": UNKNOWN}})
+        return self.tell(task, now)
+
+    def tell(self, task: SimulatedTask, now: float) -> Answer:
+        """Tell about `task`, which need not be one of the world's."""
         status = task.status_at(now)
-        return self._answer(200, self._document(task, status), (task_id,) if status in ENDS else ())
+        return self._answer(200, self.document(task, status), (task.id,) if status in ENDS else ())
 
     def list(self, parameters: Mapping[str, str], now: float) -> Answer:
         """Tell about many tasks: a flat page of rows without links and reasons."""
@@ -116,11 +121,11 @@ class DashScopeDialect:
         return self._answer(status, {"code": code, "message": message})
 
     def _answer(self, status: int, document: Mapping[str, Any], ended: tuple[str, ...] = ()) -> Answer:
-        # The request id is that of this request, not of the task: it differs in every answer.
-        request_id = f"{next(self._serials):08x}-0000-9000-8000-000000000000"
-        return Answer(status, json.dumps({"request_id": request_id, **document}).encode(), ended)
+        # The request id is that of this request, not of the task.
+        return answered(status, {"request_id": self._request_id(), **document}, ended)
 
-    def _document(self, task: SimulatedTask, status: str) -> dict[str, Any]:
+    def document(self, task: SimulatedTask, status: str) -> dict[str, Any]:
+        """The document of a task that has this status, without a request id."""
         output: dict[str, Any] = {"task_id": task.id, "task_status": status, **self._times(task, status)}
         shape = SHAPES[task.shape]
         if status == FAILED:
@@ -149,14 +154,11 @@ class DashScopeDialect:
         return signed_by_expiry(task.id, self._calendar.date(task.ends_at + MEDIA_LIFETIME))
 
 
-def _order(body: bytes) -> tuple[str, int]:
+def _order(order: Mapping[str, Any]) -> tuple[str, int]:
     """The model and the number of pictures that a submission asks for, "" and 0 where it does not say."""
-    try:
-        order = json.loads(body)
-        pictures = (order.get("parameters") or {}).get("n", 0)
-        return str(order.get("model") or ""), pictures if isinstance(pictures, int) else 0
-    except (ValueError, AttributeError, RecursionError):
-        return "", 0
+    parameters = order.get("parameters")
+    pictures = parameters.get("n") if isinstance(parameters, dict) else None
+    return str(order.get("model") or ""), pictures if isinstance(pictures, int) else 0
 
 
 def _failed(task: SimulatedTask, output: dict[str, Any]) -> dict[str, Any]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aiohttp import web
 from attrs import frozen
 
 from wanpoll.simulator.clock import ProviderClock
-from wanpoll.simulator.dialect import Answer, Asked, Dialect, Refusal, Route
+from wanpoll.simulator.dialect import Answer, Arrival, Asked, Dialect, Refusal, Route
 from wanpoll.simulator.faults import FaultPlan
-from wanpoll.simulator.quota import QuotaKeeper
-from wanpoll.simulator.report import Tally
+from wanpoll.simulator.report import Books
 from wanpoll.simulator.wire import Exchange, FaultyWire, respond
-from wanpoll.simulator.world import World
 
-NOBODY = "00000000-0000-4000-8000-000000000000"
-"""A task id that is never given."""
+LARGEST_BODY = 64 << 20
+"""Bytes of a request's body, at most: the inputs of a task may be whole pictures in base64."""
 
 
 @frozen
@@ -23,68 +23,77 @@ class Desk:
 
     dialect: Dialect
     clock: ProviderClock
-    world: World
-    keeper: QuotaKeeper
+    books: Books
     plan: FaultPlan
-    tally: Tally
     wire: FaultyWire
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request."""
-        asked = self.dialect.read(request.method, request.path)
+    async def handle(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
+        """Answer one request, for a `path` that begins where the dialect is mounted."""
+        body = await _body(request) if request.body_exists else b""
+        arrival = Arrival(request.method, path, request.query, request.headers, body)
+        asked = self.dialect.read(arrival)
         if asked is None:
             return respond(self.dialect.refuse(Refusal.NOT_FOUND))
-        self.tally.arrived(asked.route)
+        self.books.tally.arrived(asked.route)
         if asked.route is Route.SUBMIT:
-            return await self._accept(asked, request)
-        refusal = self._refusal(self.dialect.key(request.headers))
+            return respond(self.dialect.submit(asked, arrival, self.clock.now))
+        refusal = self._refusal(arrival.key)
         if refusal is not None:
             return self._respond(self.dialect.refuse(refusal))
         return await self._tell(asked, request)
 
-    async def _accept(self, asked: Asked, request: web.BaseRequest) -> web.Response:
-        # Without a limit: the inputs of a task may be whole pictures in base64.
-        body = await request.content.read()
-        return respond(self.dialect.submit(asked.subject, request.headers, body, self.clock.now))
-
     def _refusal(self, key: str | None) -> Refusal | None:
         if key is None:
             return Refusal.UNAUTHORIZED
-        return None if self.keeper.admit(key, self.clock.now) else Refusal.THROTTLED
+        return None if self.books.keeper.admit(key, self.clock.now) else Refusal.THROTTLED
 
     async def _tell(self, asked: Asked, request: web.BaseRequest) -> web.StreamResponse:
         kind = self.plan.draw(self.clock.now)
         if kind is None:
-            answer = self._answer(asked, request)
+            answer = self.dialect.answer(asked, self.clock.now)
             self._told(answer)
             return self._respond(answer)
-        self.tally.answered(kind.value)
+        self.books.tally.answered(kind.value)
         return await self.wire.play(kind, self._exchange(asked, request))
 
     def _exchange(self, asked: Asked, request: web.BaseRequest) -> Exchange:
         return Exchange(
             request=request,
-            answer=lambda: self._answer(asked, request),
-            echo=lambda: self._echo(asked),
+            answer=lambda: self.dialect.answer(asked, self.clock.now),
+            echo=lambda: self.dialect.echo(asked, self.clock.now),
             refuse=self.dialect.refuse,
             told=self._told,
         )
 
-    def _answer(self, asked: Asked, request: web.BaseRequest) -> Answer:
-        match asked.route:
-            case Route.CANCEL:
-                return self.dialect.cancel(asked.subject, self.clock.now)
-            case Route.LIST:
-                return self.dialect.list(request.query, self.clock.now)
-        return self.dialect.query(asked.subject, self.clock.now)
-
-    def _echo(self, asked: Asked) -> Answer:
-        other = self.world.neighbour(asked.subject)
-        return self.dialect.query(NOBODY if other is None else other.id, self.clock.now)
-
     def _told(self, answer: Answer) -> None:
-        self.tally.told(answer.ended, self.world, self.clock.now)
+        self.books.tally.told(answer.ended, self.books.world, self.clock.now)
 
     def _respond(self, answer: Answer) -> web.Response:
-        self.tally.answered(answer.status)
+        self.books.tally.answered(answer.status)
         return respond(answer)
+
+
+@frozen
+class Hall:
+    """Finds the desk for a request: that of the dialect whose mount is the first part of the path, else `root`."""
+
+    root: Desk
+    mounted: Mapping[str, Desk]
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        _, slash, rest = request.path.partition("/")
+        mount, _, behind = rest.partition("/")
+        desk = self.mounted.get(slash + mount)
+        if desk is None:
+            return await self.root.handle(request, request.path)
+        return await desk.handle(request, f"/{behind}")
+
+
+async def _body(request: web.BaseRequest) -> bytes:
+    body = bytearray()
+    async for piece in request.content.iter_any():
+        body += piece
+        if len(body) > LARGEST_BODY:
+            raise web.HTTPRequestEntityTooLarge(LARGEST_BODY, len(body))
+    return bytes(body)

@@ -65,7 +65,7 @@ class Bucket:
 
 
 class QuotaKeeper:
-    """The quota of every key. Query, list and cancel share a key's bucket; submissions are not counted."""
+    """The quota of every key in one dialect. All its requests share a key's bucket, but submissions do not count."""
 
     def __init__(self, quota: Rate) -> None:
         if not isinstance(quota, Rate):

@@ -12,33 +12,35 @@ from aiohttp import web
 
 from wanpoll._core.model import Rate
 from wanpoll.exceptions import UsageError
-from wanpoll.simulator import dashscope
 from wanpoll.simulator._checks import check, check_count, check_positive
 from wanpoll.simulator.clock import ProviderClock
-from wanpoll.simulator.desk import Desk
-from wanpoll.simulator.dialect import Calendar
+from wanpoll.simulator.desk import Desk, Hall
+from wanpoll.simulator.dialect import Calendar, Form
+from wanpoll.simulator.dialects import DEFAULT, DIALECTS, dialect_named
 from wanpoll.simulator.distributions import Distribution, Lognormal
 from wanpoll.simulator.faults import FaultPlan
 from wanpoll.simulator.quota import QuotaKeeper
-from wanpoll.simulator.report import Report, Tally
-from wanpoll.simulator.shapes import shape_named
+from wanpoll.simulator.report import Books, Report, total
 from wanpoll.simulator.wire import FaultyWire
 from wanpoll.simulator.world import Behaviour, SimulatedTask, World
 
 if TYPE_CHECKING:
-    from wanpoll.providers import DashScope
+    from wanpoll.providers import Provider
 
 NO_FAULTS: Mapping[str, float] = MappingProxyType({})
 
 
 class Simulator:
-    """A provider on loopback that speaks DashScope's dialect, keeps a quota and misbehaves on demand.
+    """A provider on loopback that speaks the dialect of each that we know, keeps a quota and misbehaves on demand.
 
         async with Simulator(speed=60) as simulator:
             (task_id,) = simulator.submit(duration=180)
             async with Poller(simulator.provider()) as poller:
                 outcome = await poller.wait_for(task_id)
             print(simulator.report().lag(0.95))
+
+    The dialects stand side by side on one server: "dashscope" at the root, "acedata", "anyfast", "vapi" and "minimax"
+    each below its own name. Each has tasks of its own, and knows nothing of those of the others.
 
     Its decisions depend on `seed` alone. It lives in *provider seconds*, of which `speed` pass in a second of the
     client: durations, lifetimes, the quota's window, `slow` and `inject` are given in them. What a client can
@@ -48,11 +50,11 @@ class Simulator:
 
     `queue` and `durations` draw how long tasks are PENDING and then RUNNING; `failed` is the probability that one
     fails, `partial` that one of several pictures loses some, `lifetime` the age at which tasks are forgotten.
-    `faults` maps kinds (`FAULTS`) to probabilities; they befall queries, listings and cancels, submissions never.
+    `faults` maps kinds (`FAULTS`) to probabilities; they befall everything but submissions, in every dialect.
     `slow` is how long the fault of that name takes; the bytes of a drip are a tenth of it apart.
 
-    The requests of each key are held to `quota`; `wanpoll.simulator.quota` says how it is measured. Only loopback
-    hosts are served. A simulator opens once; its report can still be read when it is closed.
+    The requests of each key are held to `quota`, in each dialect by itself; `wanpoll.simulator.quota` says how it is
+    measured. Only loopback hosts are served. A simulator opens once; its report can still be read when it is closed.
     """
 
     def __init__(
@@ -75,23 +77,22 @@ class Simulator:
         self._host = _loopback(host)
         self._port = check_count("port", port, least=0)
         self._clock = ProviderClock(self.speed)
-        codes = tuple(dashscope.FAILURES)
-        self._world = World(Behaviour(queue, durations, failed, partial, lifetime, codes), seed)
-        self._keeper = QuotaKeeper(quota)
+        behaviour = Behaviour(queue, durations, failed, partial, lifetime)
+        self._books = {name: Books(World(behaviour, _own(seed, name)), QuotaKeeper(quota)) for name in DIALECTS}
         self._plan = FaultPlan(faults, seed)
-        self._tally = Tally()
         self._wire = FaultyWire(check("slow", slow, 0) / self.speed)
         self._runner: web.ServerRunner | None = None
 
     def __repr__(self) -> str:
         state = self.url if self._clock.running else "not open" if self._runner is None else "closed"
-        return f"<Simulator {state} speed={self.speed:g} tasks={len(self._world)}>"
+        tasks = sum(len(books.world) for books in self._books.values())
+        return f"<Simulator {state} speed={self.speed:g} tasks={tasks}>"
 
     async def __aenter__(self) -> Self:
         if self._runner is not None:
             raise UsageError("a simulator opens once; make a new one: async with Simulator(...) as simulator")
         # Handlers end when their client goes: hanging requests would stay for ever otherwise.
-        server = web.Server(self._desk().handle, handler_cancellation=True, access_log=None)
+        server = web.Server(self._hall().handle, handler_cancellation=True, access_log=None)
         runner = self._runner = web.ServerRunner(server, shutdown_timeout=0.1)
         await runner.setup()
         self._clock.start()
@@ -106,9 +107,15 @@ class Simulator:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    def _desk(self) -> Desk:
-        dialect = dashscope.DashScopeDialect(self._world, Calendar(time.time(), self.speed))
-        return Desk(dialect, self._clock, self._world, self._keeper, self._plan, self._tally, self._wire)
+    def _hall(self) -> Hall:
+        calendar = Calendar(time.time(), self.speed)
+        desks = {
+            spoken.mount: Desk(
+                spoken.kind(self._books[name].world, calendar), self._clock, self._books[name], self._plan, self._wire
+            )
+            for name, spoken in DIALECTS.items()
+        }
+        return Hall(desks.pop(""), desks)
 
     async def _listen(self, runner: web.ServerRunner) -> None:
         try:
@@ -132,19 +139,29 @@ class Simulator:
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self._port}"
 
-    def base_url(self, dialect: str = "dashscope") -> str:
+    def base_url(self, dialect: str = DEFAULT) -> str:
         """The base URL for clients of this dialect."""
-        if dialect != "dashscope":
-            raise UsageError(f"dialect={dialect!r}: give 'dashscope'")
-        return self.url + dashscope.PREFIX
+        spoken = dialect_named(dialect)
+        return self.url + spoken.mount + spoken.prefix
 
-    def provider(self, api_key: str = "sk-simulated", *, name: str | None = None, interval: float = 15.0) -> DashScope:
-        """A provider for `Poller` that asks this simulator: its quota and `interval` are in the client's time."""
-        from wanpoll.providers import DashScope
+    def provider(
+        self,
+        api_key: str = "sk-simulated",
+        *,
+        dialect: str = DEFAULT,
+        name: str | None = None,
+        interval: float = 15.0,
+    ) -> Provider:
+        """A provider for `Poller` that asks this simulator in `dialect`.
 
-        return DashScope(
+        Its quota and `interval` are in the client's time.
+        """
+        from wanpoll import providers
+
+        kind: type[Provider] = getattr(providers, dialect_named(dialect).provider)
+        return kind(
             api_key,
-            base_url=self.base_url(),
+            base_url=self.base_url(dialect),
             name=name,
             quota=Rate(self.quota.requests, per=self.quota.per / self.speed),
             interval=check_positive("interval", interval) / self.speed,
@@ -152,14 +169,15 @@ class Simulator:
 
     @property
     def quota(self) -> Rate:
-        """The quota of a key, in provider seconds."""
-        return self._keeper.quota
+        """The quota of a key in each dialect, in provider seconds."""
+        return self._books[DEFAULT].keeper.quota
 
     def submit(
         self,
         count: int = 1,
         *,
-        shape: str = "video",
+        dialect: str = DEFAULT,
+        shape: str | None = None,
         pictures: int | None = None,
         duration: float | None = None,
         status: str | None = None,
@@ -167,31 +185,27 @@ class Simulator:
     ) -> list[str]:
         """Submit `count` tasks without HTTP; their ids.
 
-        `shape` says how their results look (`SHAPES`), `pictures` how many a result of several has. `duration` (in
-        provider seconds, from submission to end), the `status` they come to and the `code` of a failure override
-        what would be drawn.
+        `shape` says how their results look, `pictures` how many a result of several has. Shapes are those of the
+        dialect, the first one if none is given: for "dashscope" those in `SHAPES`, for "acedata" "video", "images"
+        and "audio", for "vapi" its upstreams "minimax", "jimeng" and "dashscope", for the others "video".
+        `duration` (in provider seconds, from submission to end), the `status` they come to and the `code` of a
+        failure override what would be drawn.
         """
-        form = shape_named(shape)
+        forms, world = dialect_named(dialect).kind.FORMS, self._books[dialect].world
+        name, form = _form(forms, shape)
         tasks = (
-            self._world.submit(
-                self.now,
-                shape=shape,
-                model=form.model,
-                pictures=form.pictures if pictures is None else check_count("pictures", pictures),
-                duration=duration,
-                status=status,
-                code=code,
-            )
+            form.submit(world, self.now, name, pictures=pictures, duration=duration, status=status, code=code)
             for _ in range(check_count("count", count, least=0))
         )
         return [task.id for task in tasks]
 
     def task(self, task_id: str) -> SimulatedTask:
-        """What will become of this task, or became of it."""
-        task = self._world.get(task_id)
-        if task is None:
-            raise UsageError(f"task {task_id!r} was not submitted to this simulator")
-        return task
+        """What will become of this task, or became of it, in whatever dialect it was submitted."""
+        for books in self._books.values():
+            task = books.world.get(task_id)
+            if task is not None:
+                return task
+        raise UsageError(f"task {task_id!r} was not submitted to this simulator")
 
     @property
     def faults(self) -> Mapping[str, float]:
@@ -206,9 +220,25 @@ class Simulator:
         """End all faults, those of the constructor too."""
         self._plan.heal()
 
-    def report(self) -> Report:
-        """What was seen of the clients up to now."""
-        return self._tally.report(self._world, self._keeper, self.now)
+    def report(self, dialect: str | None = None) -> Report:
+        """What was seen up to now of the clients of one dialect, or of all together."""
+        if dialect is not None:
+            dialect_named(dialect)
+            return self._books[dialect].report(self.now)
+        now = self.now
+        return total([books.report(now) for books in self._books.values()])
+
+
+def _own(seed: int, dialect: str) -> int | str:
+    """Each dialect draws for itself, or the first tasks of all would have one id."""
+    return seed if dialect == DEFAULT else f"{seed}/{dialect}"
+
+
+def _form(forms: Mapping[str, Form], shape: str | None) -> tuple[str, Form]:
+    name = next(iter(forms)) if shape is None else shape
+    if name not in forms:
+        raise UsageError(f"shape={shape!r}: give one of {', '.join(forms)}")
+    return name, forms[name]
 
 
 def _loopback(host: str) -> str:

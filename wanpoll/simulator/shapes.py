@@ -13,7 +13,6 @@ from typing import Any
 
 from attrs import frozen
 
-from wanpoll.exceptions import UsageError
 from wanpoll.simulator.world import SimulatedTask
 
 MEDIA_HOST = "dashscope-result.oss.example"
@@ -39,9 +38,13 @@ class Shape:
     pictures: int = 1
 
 
-def signed_by_expiry(task_id: str, expires: datetime) -> Link:
-    """Links in the older style of object storage: `Expires` in Unix seconds, a signature that needs its escapes."""
-    query = f"Expires={math.ceil(expires.timestamp())}&OSSAccessKeyId=simulated&Signature={task_id[:8]}%2Fa%2Bb%3D"
+def signed_by_expiry(task_id: str, expires: datetime, mark: str = "") -> Link:
+    """Links in the older style of object storage: `Expires` in Unix seconds, a signature that needs its escapes.
+
+    Links with another `mark` have another signature, for files that are signed anew each time.
+    """
+    signature = f"{mark or task_id[:8]}%2Fa%2Bb%3D"
+    query = f"Expires={math.ceil(expires.timestamp())}&OSSAccessKeyId=simulated&Signature={signature}"
     return lambda index, extension: f"http://{MEDIA_HOST}/1d/{task_id}-{index}.{extension}?{query}"
 
 
@@ -53,14 +56,6 @@ def signed_by_date(task_id: str, ended: datetime, seconds: float) -> Link:
         f"&x-oss-signature-version=OSS4-HMAC-SHA256&x-oss-credential={credential}&x-oss-signature={task_id[:8]}"
     )
     return lambda index, extension: f"https://{MEDIA_HOST}/1d/{task_id}-{index}.{extension}?{query}"
-
-
-def shape_named(name: str) -> Shape:
-    """The shape of that name, else `UsageError`."""
-    shape = SHAPES.get(name)
-    if shape is None:
-        raise UsageError(f"shape={name!r}: give one of {', '.join(SHAPES)}")
-    return shape
 
 
 def shape_for(service: str, model: str) -> str:
@@ -149,4 +144,4 @@ SHAPES: Mapping[str, Shape] = {
     ),
     "template": Shape("animate-anyone-template-gen2", _template, {}),
 }
-"""Every shape by the name that `Simulator.submit(shape=...)` takes."""
+"""Every shape of DashScope's by the name that `Simulator.submit(shape=...)` takes."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 
 import attrs
 from attrs import field, frozen
@@ -30,6 +30,17 @@ ENDS = frozenset({SUCCEEDED, FAILED, CANCELED})
 
 VERDICTS = (SUCCEEDED, FAILED, CANCELED, UNKNOWN, SUSPENDED)
 """What a task can come to: an end, being forgotten (UNKNOWN), or a word that is no end (SUSPENDED)."""
+
+
+def as_uuid(bits: int) -> str:
+    """An id as most providers give it."""
+    return str(uuid.UUID(int=bits, version=4))
+
+
+def as_number(digits: int) -> Callable[[int], str]:
+    """Maker of ids that are numbers of so many digits, in text."""
+    least = 10 ** (digits - 1)
+    return lambda bits: str(least + bits % (9 * least))
 
 
 def _drawable(_: object, attribute: attrs.Attribute[Distribution], value: Distribution) -> None:
@@ -85,7 +96,7 @@ class SimulatedTask:
 class World:
     """All tasks of the provider, by id and in the order of their submission."""
 
-    def __init__(self, behaviour: Behaviour, seed: int = 0) -> None:
+    def __init__(self, behaviour: Behaviour, seed: int | str = 0) -> None:
         self._behaviour = behaviour
         self._seed = seed
         self._tasks: dict[str, SimulatedTask] = {}
@@ -103,9 +114,14 @@ class World:
         duration: float | None = None,
         status: str | None = None,
         code: str | None = None,
+        codes: Sequence[str] = (),
+        new_id: Callable[[int], str] = as_uuid,
     ) -> SimulatedTask:
-        """A new task. `duration` (provider seconds from submission to end), `status` and `code` override the draw."""
-        task = self._draw(now, shape, model, pictures, status, code)
+        """A new task. `duration` (provider seconds from submission to end), `status` and `code` override the draw.
+
+        `codes` are the failure codes to draw from, if not those of the behaviour; `new_id` makes the id of 128 bits.
+        """
+        task = self._draw(now, shape, model, pictures, status, code, codes, new_id)
         if duration is not None:
             task = _stretched(task, check("duration", duration, 0))
         self._tasks[task.id] = task
@@ -136,22 +152,30 @@ class World:
         """Every task ever submitted, oldest first."""
         return iter(self._tasks.values())
 
-    def neighbour(self, task_id: str) -> SimulatedTask | None:
-        """Another task, the oldest that is not `task_id`: what a confused cache would answer about."""
-        return next((task for task in self._tasks.values() if task.id != task_id), None)
+    def neighbour(self, ids: Container[str]) -> SimulatedTask | None:
+        """Another task, the oldest that is none of `ids`: what a confused cache would answer about."""
+        return next((task for task in self._tasks.values() if task.id not in ids), None)
 
     def _draw(
-        self, now: float, shape: str, model: str, pictures: int, status: str | None, code: str | None
+        self,
+        now: float,
+        shape: str,
+        model: str,
+        pictures: int,
+        status: str | None,
+        code: str | None,
+        codes: Sequence[str],
+        new_id: Callable[[int], str],
     ) -> SimulatedTask:
         # Everything is drawn, even what is then overridden: an override must not shift the other draws.
         behaviour, serial = self._behaviour, len(self._tasks)
         dice = random.Random(f"{self._seed}/{serial}")
-        task_id = str(uuid.UUID(int=dice.getrandbits(128), version=4))
+        task_id = new_id(dice.getrandbits(128))
         started_at = now + behaviour.queue.draw(dice)
         ends_at = started_at + behaviour.durations.draw(dice)
         drawn = FAILED if dice.random() < behaviour.failed else SUCCEEDED
-        drawn_code, lost = dice.choice(behaviour.codes), _lost(dice, pictures, behaviour.partial)
-        verdict = _verdict(status) if status else drawn
+        drawn_code, lost = dice.choice(codes or behaviour.codes), _lost(dice, pictures, behaviour.partial)
+        verdict = check_verdict(status) if status else drawn
         return SimulatedTask(
             id=task_id,
             serial=serial,
@@ -167,10 +191,11 @@ class World:
         )
 
 
-def _verdict(status: str) -> str:
-    if status in VERDICTS:
+def check_verdict(status: str, among: Sequence[str] = VERDICTS) -> str:
+    """Return `status` as a text if it is one of `among`, else raise `UsageError`."""
+    if status in among:
         return str(status)
-    raise UsageError(f"status={status!r}: give one of {', '.join(VERDICTS)}, or None to draw it")
+    raise UsageError(f"status={status!r}: give one of {', '.join(among)}, or None to draw it")
 
 
 def _lost(dice: random.Random, pictures: int, probability: float) -> frozenset[int]:
