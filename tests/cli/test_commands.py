@@ -225,6 +225,8 @@ async def test_the_demo_keeps_what_it_promises():
     assert re.search(r"quota +\d+ of 20 in the fullest second, 0 violations", ran.out)
     assert re.search(r"survived .*\d+ server error", ran.out)
     assert re.search(r"detection lag +p50 \d+ s   p95 \d+ s   p99 \d+ s", ran.out)
+    for system in ("dashscope", "acedata", "anyfast", "vapi", "minimax"):
+        assert re.search(rf"^  {system} +\d+ +\d+ +\d+ +\d+ of 20 +\d+ s +\d+ s$", ran.out, re.MULTILINE)
     assert re.search(r"^03:\d\d  >>> .* 429", ran.err, re.MULTILINE)
 
 

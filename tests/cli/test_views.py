@@ -89,7 +89,7 @@ async def test_the_report_does_not_gloss_over_an_untrue_end():
     """Were a wait to end against the provider's word, the report says so, and the command would exit with 1."""
     async with Simulator() as simulator:
         report = simulator.report()
-    one_open = Story(2, {Status.SUCCEEDED: 1}, 0, report, {}, 15.0, 1.0)
+    one_open = Story(2, {Status.SUCCEEDED: 1}, 0, report, {"dashscope": report}, {}, 15.0, 1.0)
     untrue = attrs.evolve(one_open, ends={Status.SUCCEEDED: 2}, untrue=1)
 
     assert "WRONG: 0 waits ended untruly, 1 did not end" in told(one_open)

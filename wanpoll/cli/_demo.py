@@ -1,4 +1,4 @@
-"""`wanpoll demo`: two thousand tasks, one account, bad weather, and a report that tells how it went."""
+"""`wanpoll demo`: two thousand tasks at five systems, bad weather, and a report that tells how it went."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections import Counter
 
 from attrs import frozen
 
-from wanpoll import Outcome, Poller, Status
+from wanpoll import Outcome, Poller, Status, Task
 from wanpoll.cli import OK, SOME_FAILED
 from wanpoll.cli._demo_report import Story, told
 from wanpoll.cli._demo_views import DemoView, Moment, chosen
@@ -28,6 +28,29 @@ RENDERING = Uniform(300.0, 720.0)
 
 QUEUE = Lognormal(median=10.0, sigma=0.5)
 FAILED = 0.03
+
+
+@frozen
+class Share:
+    """What part of the tasks (the weight of `parts`) goes to a system, and how their results look there."""
+
+    system: str
+    shape: str
+    parts: int
+
+
+SHARES = (
+    Share("dashscope", "video", 6),
+    Share("dashscope", "images", 2),
+    Share("acedata", "video", 3),
+    Share("acedata", "images", 1),
+    Share("anyfast", "video", 3),
+    Share("vapi", "minimax", 1),
+    Share("vapi", "jimeng", 1),
+    Share("vapi", "dashscope", 1),
+    Share("minimax", "video", 2),
+)
+SYSTEMS = tuple(dict.fromkeys(share.system for share in SHARES))
 
 
 @frozen
@@ -59,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 class Demo:
-    """One run: the simulator, the poller, and those who look on."""
+    """One run: the simulator, the poller, and those who look on. Each system is one account, with its own quota."""
 
     def __init__(self, arguments: argparse.Namespace, view: DemoView) -> None:
         self._began = time.monotonic()
@@ -75,7 +98,8 @@ class Demo:
     async def run(self) -> Story:
         """Submit, wait for all, and tell the story."""
         async with self._simulator as simulator:
-            async with Poller(simulator.provider(interval=INTERVAL), observer=self._problems) as poller:
+            providers = [simulator.provider(dialect=system, interval=INTERVAL) for system in SYSTEMS]
+            async with Poller(*providers, observer=self._problems) as poller:
                 with self._view:
                     await self._play(poller)
                 problems = poller.statistics().problems
@@ -84,16 +108,17 @@ class Demo:
                 ends=self._ends,
                 untrue=self._untrue,
                 report=simulator.report(),
+                systems={system: simulator.report(system) for system in SYSTEMS},
                 problems=problems,
                 interval=INTERVAL,
                 wall=time.monotonic() - self._began,
             )
 
     async def _play(self, poller: Poller) -> None:
-        self._view.open(self._count, self._simulator.quota, self._simulator.speed)
+        self._view.open(self._count, len(SYSTEMS), self._simulator.quota, self._simulator.speed)
         extras = [asyncio.ensure_future(each) for each in (self._make_weather(), self._look(poller))]
         try:
-            async for outcome in poller.as_completed(self._simulator.submit(self._count)):
+            async for outcome in poller.as_completed(self._submit()):
                 self._note(outcome)
         finally:
             self._view.show(self._moment(poller))
@@ -101,10 +126,22 @@ class Demo:
                 extra.cancel()
             await asyncio.gather(*extras, return_exceptions=True)
 
+    def _submit(self) -> list[Task]:
+        """All tasks; the first share takes what the division leaves over."""
+        parts = sum(share.parts for share in SHARES)
+        counts = [self._count * share.parts // parts for share in SHARES]
+        counts[0] += self._count - sum(counts)
+        return [
+            Task(task_id, share.system)
+            for share, count in zip(SHARES, counts, strict=True)
+            for task_id in self._simulator.submit(count, dialect=share.system, shape=share.shape)
+        ]
+
     def _note(self, outcome: Outcome) -> None:
         self._ends[outcome.status] += 1
         task = self._simulator.task(outcome.task.id)
-        self._untrue += outcome.status != task.status or self._simulator.now < task.ends_at
+        without = outcome.ok and not any(media.url for media in outcome.media)
+        self._untrue += outcome.status != task.status or self._simulator.now < task.ends_at or without
 
     async def _make_weather(self) -> None:
         for each in WEATHER:

@@ -41,10 +41,10 @@ class DemoLive:
     ) -> None:
         self._live.stop()
 
-    def open(self, count: int, quota: Rate, speed: float) -> None:
+    def open(self, count: int, systems: int, quota: Rate, speed: float) -> None:
         """What is going to happen."""
-        self._title = opening(count, quota, speed)
-        self._budget = quota.requests
+        self._title = opening(count, systems, quota, speed)
+        self._budget = systems * quota.requests
 
     def tell(self, now: float, title: str) -> None:
         """Add a line to the diary."""

@@ -38,7 +38,7 @@ class DemoView(Protocol):
         """End, and leave the terminal as it was."""
         ...
 
-    def open(self, count: int, quota: Rate, speed: float) -> None:
+    def open(self, count: int, systems: int, quota: Rate, speed: float) -> None:
         """What is going to happen."""
         ...
 
@@ -81,10 +81,10 @@ class Plain:
     ) -> None:
         pass
 
-    def open(self, count: int, quota: Rate, speed: float) -> None:
+    def open(self, count: int, systems: int, quota: Rate, speed: float) -> None:
         """What is going to happen."""
-        self._budget = quota.requests
-        print(opening(count, quota, speed), file=sys.stderr)
+        self._budget = systems * quota.requests
+        print(opening(count, systems, quota, speed), file=sys.stderr)
         self._next_at = LINE_EVERY
 
     def tell(self, now: float, title: str) -> None:
@@ -101,10 +101,10 @@ class Plain:
         print(f"{clock(moment.now)}  {counted(statistics.by_status)}; {asked}", file=sys.stderr)
 
 
-def opening(count: int, quota: Rate, speed: float) -> str:
+def opening(count: int, systems: int, quota: Rate, speed: float) -> str:
     """What is going to happen, in words."""
     return (
-        f"{tasks(count)} of 5 to 12 minutes, one account, {quota.requests} requests a second; "
+        f"{tasks(count)} of 5 to 12 minutes at {systems} systems, {quota.requests} requests a second each; "
         f"time runs {speed:g} times faster than yours"
     )
 
