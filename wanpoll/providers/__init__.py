@@ -14,13 +14,24 @@ from wanpoll._core.readings import (
     Refused,
     Rejected,
 )
+from wanpoll.providers.ark import Ark
 from wanpoll.providers.base import Provider
 from wanpoll.providers.dashscope import DashScope
 from wanpoll.providers.exchange import Explanation, Reply, Request
+from wanpoll.providers.json_provider import JsonProvider, JsonRules
+from wanpoll.providers.minimax import MiniMax
+from wanpoll.providers.replicate import Replicate
 from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict
+from wanpoll.providers.vapi import VApi
 
 __all__ = [
     "DashScope",
+    "VApi",
+    "MiniMax",
+    "Replicate",
+    "Ark",
+    "JsonProvider",
+    "JsonRules",
     "Provider",
     "Request",
     "Reply",
@@ -41,6 +52,12 @@ __all__ = [
 
 for _public in (
     DashScope,
+    VApi,
+    MiniMax,
+    Replicate,
+    Ark,
+    JsonProvider,
+    JsonRules,
     Provider,
     Request,
     Reply,
