@@ -29,6 +29,7 @@ from tests.providers.helpers import SEEN_AT
 from wanpoll import Failure, NotSupported, Poller, Rate, Status, Task, UsageError
 from wanpoll._core.readings import NOT_YET, Answer, Missed, NoSuchTask, Observation
 from wanpoll.providers import ErrorRule, JsonProvider, JsonRules, MediaPath, Verdict
+from wanpoll.simulator import Simulator
 
 TASK = Task("t-1", "acme")
 LEAST: dict[str, Any] = {
@@ -476,6 +477,34 @@ def test_explain():
         "1 media at 2 listed paths",
     )
     assert one(acme().explain(reply(job("running"))).reading).status is Status.RUNNING
+
+
+# -- the whole way -----------------------------------------------------------------------------------------------------
+
+
+async def test_data_are_enough_for_a_poller():
+    """DashScope told by data alone is waited for like any other: the end, its media."""
+    async with Simulator(speed=1000.0) as simulator:
+        provider = JsonProvider(
+            "sk-0123456789",
+            name="told",
+            base_url=simulator.provider().base_url,
+            key_variable="TOLD_KEY",
+            path="tasks/{id}",
+            status="output.task_status",
+            words={"PENDING": Status.PENDING, "RUNNING": Status.RUNNING, "SUCCEEDED": Status.SUCCEEDED},
+            id="output.task_id",
+            media=(MediaPath("output.video_url", "video"),),
+            no_such_task=("UNKNOWN",),
+            quota=Rate(100),
+            interval=0.02,
+        )
+        (task_id,) = simulator.submit(shape="video", duration=20)
+        async with Poller(provider) as poller:
+            outcome = await poller.wait_for(task_id, timeout=10)
+
+    assert (outcome.status, [media.kind for media in outcome.media]) == (Status.SUCCEEDED, ["video"])
+    assert outcome.polls >= 1
 
 
 # -- properties --------------------------------------------------------------------------------------------------------
