@@ -201,6 +201,7 @@ def test_answers_that_cannot_be_read(answer):
         (400, "SomethingNew", RETRY),
         (500, "InternalServiceError", RETRY),
         (200, "InternalServiceError", RETRY),
+        (200, "AuthenticationError", REFUSED),
         (500, "InvalidParameter", RETRY),
     ],
 )

@@ -346,6 +346,7 @@ def test_progress(percent, expected):
 def test_no_such_task():
     """A word, a code or an HTTP status may mean that there is no such task; a gateway's page never does."""
     assert Answer((NoSuchTask(TASK.id),)) == read(job("gone"))
+    assert Answer((NoSuchTask(TASK.id),)) == read(job("queued"), no_such_task=("queued",))
     known = Failure("NO_TASK", "m")
     assert Answer((NoSuchTask(TASK.id, known),)) == read({"problem": {"code": "NO_TASK", "text": "m"}})
     assert Answer((NoSuchTask(TASK.id, known),)) == read({"problem": {"code": "NO_TASK", "text": "m"}}, 400)

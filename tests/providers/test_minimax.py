@@ -140,6 +140,7 @@ def test_neither_task_nor_error(answer):
 def test_answer_about_another_task(echoed):
     """An answer that echoes another id is a missed poll, however final it is."""
     assert is_unreadable(read(SUCCESS | {"task_id": echoed}))
+    assert is_unreadable(read(document() | {"task_id": echoed}))
 
 
 @pytest.mark.parametrize("echoed", ["314", 314, "", None])

@@ -277,6 +277,11 @@ def test_dashscope_words(word, expected):
     assert expected is one(read({"output": {"task_id": TASK.id, "task_status": word}})).status
 
 
+def test_dashscope_pending():
+    """A plain "not yet" is read the short way."""
+    assert NOT_YET[Status.RUNNING] is read({"output": {"task_id": TASK.id, "task_status": "RUNNING"}})
+
+
 def test_dashscope():
     """DashScope's document is read by its own decoder: media, usage, "no such task", errors of the query."""
     observation = one(read(DASHSCOPE))
@@ -407,6 +412,11 @@ def test_jimeng_limits_are_never_the_tasks(code, word):
 def test_jimeng_errors_beside_other_words(word):
     """A code that is no success makes the words that are no end of the work unreliable: asked again."""
     assert kind_of(read(jimeng(word, code=50500))) == RETRY
+
+
+def test_jimeng_success_with_an_http_error():
+    """The code of success is not told as the reason of an error."""
+    assert read(JIMENG, 502).problem.detail == "Success"
 
 
 def test_jimeng_media():
