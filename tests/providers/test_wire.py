@@ -19,12 +19,16 @@ from wanpoll.exceptions import DecodeError
 from wanpoll.providers import wire
 from wanpoll.providers.wire import (
     Lenient,
+    check_echo,
     decode,
     excerpt,
     from_epoch,
+    id_text,
     link_expiry,
     read_error_words,
     read_moment,
+    read_object,
+    read_problem,
     read_time,
     structure,
 )
@@ -350,6 +354,56 @@ def test_structure_raises_decode_errors_only(anything):
     assert caught.value.__cause__ is None
 
 
+# -- ids and errors ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"5", b"null", b'"x"', b"{"])
+def test_objects(body):
+    """What is no object is unreadable, but with an error it is nothing at all."""
+    assert read_object("p", b'{"a": 1}', 200) == read_object("p", b'{"a": 1}', 500) == {"a": 1}
+    assert read_object("p", body, 502) == {}
+    for status in (200, 204):
+        with pytest.raises(DecodeError):
+            read_object("p", body, status)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("a", "a"), ("", ""), (5, "5"), (12345678901234567890, "12345678901234567890"), (-1, "-1")]
+    + [(value, None) for value in (None, True, 1.0, 1e20, [], {})],
+)
+def test_ids_are_text(value, expected):
+    """Ids are text, and whole numbers become it digit by digit; a float is no id: it has lost digits."""
+    assert expected == id_text(value)
+
+
+def test_echoes():
+    """An answer may name the id that was asked about, or none, and no other one."""
+    for echoed in ("5", 5, None, ""):
+        check_echo("p", "id", echoed, "5")
+    for echoed in ("6", 6, 5.0, True, ["5"], {}, "05"):
+        with pytest.raises(DecodeError, match="another one"):
+            check_echo("p", "id", echoed, "5")
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ({"code": "c", "message": "m"}, ("c", "m")),
+        ({"error": {"code": 5, "message": "m"}, "code": "x"}, ("5", "m")),
+        ({"error": {"code": None, "type": "t", "message": ["m"]}}, ("t", "")),
+        ({"error": "m", "code": "c"}, ("c", "m")),
+        ({"error": "m"}, ("", "m")),
+        ({"error": None, "message": "m"}, ("", "m")),
+        ({"error": [], "code": True, "message": 5}, ("", "")),
+        ({}, ("", "")),
+    ],
+)
+def test_problems(document, expected):
+    """Code and message of an error stand in its envelope, or at top level."""
+    assert expected == read_problem(document)
+
+
 # -- times and links ---------------------------------------------------------------------------------------------------
 
 EAST = timezone(timedelta(hours=8))
@@ -442,23 +496,19 @@ def test_link_expiry_never_fails(host, query):
     assert expiry.utcoffset() is not None
 
 
-# -- moments and errors ------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        (1751000000, datetime(2025, 6, 27, 4, 53, 20, tzinfo=UTC)),
-        (1751000000.5, datetime(2025, 6, 27, 4, 53, 20, 500_000, tzinfo=UTC)),
-        ("2025-06-27T04:53:20Z", datetime(2025, 6, 27, 4, 53, 20, tzinfo=UTC)),
-        ("2025-06-27T12:53:20+08:00", datetime(2025, 6, 27, 4, 53, 20, tzinfo=UTC)),
-        ("2025-06-27 04:53:20", datetime(2025, 6, 27, 4, 53, 20, tzinfo=UTC)),
-        *((value, None) for value in (0, 0.0, -1, True, False, None, "", "soon", 1e300, 2**63, [1751000000], {})),
-    ],
+        (1_769_000_000, 1_769_000_000),
+        (1_769_000_000.5, 1_769_000_000.5),
+        (1_769_000_000_500, 1_769_000_000.5),
+        ("2026-01-21T12:53:20Z", 1_769_000_000),
+    ]
+    + [(value, None) for value in (0, -1, 10**30, 1e300, None, True, "", "soon", "1769000000", [], {})],
 )
-def test_read_moment(value, expected):
-    """A time is Unix seconds or ISO text; zero and everything else is none."""
-    assert expected == read_moment(value)
+def test_moments(value, expected):
+    """A moment is ISO text, seconds or milliseconds; 0 is none yet."""
+    assert (expected and datetime.fromtimestamp(expected, UTC)) == read_moment(value)
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,9 @@ def _offered() -> Iterator[Any]:
 
 
 def _is_provider(kind: object) -> bool:
-    return inspect.isclass(kind) and issubclass(kind, Provider) and not inspect.isabstract(kind)
+    if not (inspect.isclass(kind) and issubclass(kind, Provider)):
+        return False
+    return not inspect.isabstract(kind) and hasattr(kind, "NAME")  # a JsonProvider without data is none yet
 
 
 def _table(rows: list[tuple[str, ...]]) -> str:

@@ -16,15 +16,26 @@ from wanpoll._core.readings import (
 )
 from wanpoll.providers.acedata import AceData
 from wanpoll.providers.anyfast import AnyFast
+from wanpoll.providers.ark import Ark
 from wanpoll.providers.base import Provider
 from wanpoll.providers.dashscope import DashScope
 from wanpoll.providers.exchange import Explanation, Reply, Request
+from wanpoll.providers.json_provider import JsonProvider, JsonRules
+from wanpoll.providers.minimax import MiniMax
+from wanpoll.providers.replicate import Replicate
 from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict
+from wanpoll.providers.vapi import VApi
 
 __all__ = [
     "DashScope",
     "AceData",
     "AnyFast",
+    "VApi",
+    "MiniMax",
+    "Replicate",
+    "Ark",
+    "JsonProvider",
+    "JsonRules",
     "Provider",
     "Request",
     "Reply",
@@ -47,6 +58,12 @@ for _public in (
     DashScope,
     AceData,
     AnyFast,
+    VApi,
+    MiniMax,
+    Replicate,
+    Ark,
+    JsonProvider,
+    JsonRules,
     Provider,
     Request,
     Reply,

@@ -136,11 +136,7 @@ class DashScope(Provider):
             if reply.status != 200:
                 return self.read_error(reply)  # a gateway's page
             raise
-        output = document.get("output") if isinstance(document, dict) else None
-        if reply.status != 200 or not isinstance(output, dict):
-            return self._error(document, reply)
-        plain = None if self.explaining else _not_yet(tasks[0], output)
-        return plain or self._state(tasks[0], document, reply)
+        return read_task(self, tasks[0], document, reply)
 
     def ask_cancel(self, task: Task) -> Request:
         """`POST {base}/tasks/{task_id}/cancel`, for PENDING tasks only."""
@@ -155,38 +151,53 @@ class DashScope(Provider):
             raise DecodeError(self.name, "the body", "not an object")
         return Answer() if document.get("code") in (None, "") else self.read_error(reply)
 
-    def _error(self, document: Any, reply: Reply) -> Reading:
-        if reply.status == 200 and not (isinstance(document, dict) and "code" in document):
-            raise DecodeError(self.name, "output", "neither a task nor an error")
-        return self.read_error(reply)
 
-    def _state(self, task: Task, document: Mapping[str, Any], reply: Reply) -> Reading:
-        output = structure(self.name, "output", document["output"], _Output)
-        if output.task_id not in (None, task.id):
-            return Missed(DecodeError(self.name, "output.task_id", "the answer is about another task"))
-        if output.task_status == NO_SUCH_TASK:
-            self.note(f"output.task_status is {NO_SUCH_TASK!r}: no such task")
-            return Answer((NoSuchTask(task.id),))
-        status = self.state(WORDS, output.task_status, "output.task_status")
-        progress = output.task_metrics.progress() if output.task_metrics else None
-        if status is None or not status.is_final:
-            return Answer((Observation(task.id, status, output.task_status, progress),))
-        return Answer((self._end(task, status, document, reply),))
+def read_task(provider: Provider, task: Task, document: Any, reply: Reply) -> Reading:
+    """What a document of DashScope's means for `task`, whoever (`provider`) handed it over.
 
-    def _end(self, task: Task, status: Status, document: Mapping[str, Any], reply: Reply) -> Observation:
-        end = structure(self.name, "output", document["output"], _End)
-        usage = document.get("usage")
-        return Observation(
-            task.id,
-            status,
-            media=self.media(MEDIA, document, reply) if status is Status.SUCCEEDED else (),
-            failure=None if status is Status.SUCCEEDED else _failure(status, end, document),
-            usage=usage if isinstance(usage, dict) else NOTHING,
-            submitted_at=read_time(end.submit_time, ZONE),
-            started_at=read_time(end.scheduled_time, ZONE),
-            finished_at=read_time(end.end_time, ZONE),
-            raw=document,
-        )
+    The task's state stands in `output`; an answer without it is an error of the query. Raises `DecodeError`.
+    """
+    output = document.get("output") if isinstance(document, dict) else None
+    if reply.status != 200 or not isinstance(output, dict):
+        return _error(provider, document, reply)
+    plain = None if provider.explaining else _not_yet(task, output)
+    return plain or _state(provider, task, document, reply)
+
+
+def _error(provider: Provider, document: Any, reply: Reply) -> Reading:
+    if reply.status == 200 and not (isinstance(document, dict) and "code" in document):
+        raise DecodeError(provider.name, "output", "neither a task nor an error")
+    return provider.read_error(reply)
+
+
+def _state(provider: Provider, task: Task, document: Mapping[str, Any], reply: Reply) -> Reading:
+    output = structure(provider.name, "output", document["output"], _Output)
+    if output.task_id not in (None, task.id):
+        return Missed(DecodeError(provider.name, "output.task_id", "the answer is about another task"))
+    if output.task_status == NO_SUCH_TASK:
+        provider.note(f"output.task_status is {NO_SUCH_TASK!r}: no such task")
+        return Answer((NoSuchTask(task.id),))
+    status = provider.state(WORDS, output.task_status, "output.task_status")
+    progress = output.task_metrics.progress() if output.task_metrics else None
+    if status is None or not status.is_final:
+        return Answer((Observation(task.id, status, output.task_status, progress),))
+    return Answer((_end(provider, task, status, document, reply),))
+
+
+def _end(provider: Provider, task: Task, status: Status, document: Mapping[str, Any], reply: Reply) -> Observation:
+    end = structure(provider.name, "output", document["output"], _End)
+    usage = document.get("usage")
+    return Observation(
+        task.id,
+        status,
+        media=provider.media(MEDIA, document, reply) if status is Status.SUCCEEDED else (),
+        failure=None if status is Status.SUCCEEDED else _failure(status, end, document),
+        usage=usage if isinstance(usage, dict) else NOTHING,
+        submitted_at=read_time(end.submit_time, ZONE),
+        started_at=read_time(end.scheduled_time, ZONE),
+        finished_at=read_time(end.end_time, ZONE),
+        raw=document,
+    )
 
 
 def _not_yet(task: Task, output: Mapping[str, Any]) -> NotYet | None:

@@ -25,7 +25,19 @@ try:
 except ImportError:
     orjson = None  # type: ignore[assignment]
 
-__all__ = ["Text", "decode", "link_expiry", "read_error_words", "read_moment", "read_time", "structure"]
+__all__ = [
+    "Text",
+    "check_echo",
+    "decode",
+    "id_text",
+    "link_expiry",
+    "read_error_words",
+    "read_moment",
+    "read_object",
+    "read_problem",
+    "read_time",
+    "structure",
+]
 
 MOST_DEPTH = 64
 """Levels of nesting that an answer may have."""
@@ -39,6 +51,7 @@ LINK_LIFE = timedelta(hours=24)
 _SECONDS = re.compile("[0-9]{1,12}")
 _EPOCH = re.compile("[0-9]{10,12}")  # fewer digits are a life, not a moment; more are no seconds
 _CODE = re.compile(r"[A-Za-z0-9_.-]+")
+_MILLISECONDS = 1e11  # as seconds, this lies in the year 5138
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SEPARATORS = " \t\n\"'<>,;&"
 _UTF8_BOM = b"\xef\xbb\xbf"
@@ -59,6 +72,21 @@ def decode(provider: str, body: bytes) -> Any:
         why = "nested too deeply" if isinstance(error, RecursionError) else type(error).__name__
         raise DecodeError(provider, "the body", f"not JSON ({why}): {excerpt(body)}") from None
     return document
+
+
+def read_object(provider: str, body: bytes, status: int) -> dict[str, Any]:
+    """The JSON object in `body`; empty where an error (`status`) came with anything else. Raises `DecodeError`."""
+    try:
+        document = decode(provider, body)
+    except DecodeError:
+        if status < 300:
+            raise
+        return {}  # a gateway's page
+    if isinstance(document, dict):
+        return document
+    if status < 300:
+        raise DecodeError(provider, "the body", "not an object")
+    return {}
 
 
 def excerpt(body: bytes) -> str:
@@ -185,14 +213,10 @@ def read_error_words(error: Any) -> tuple[str, str]:
         error = error[0] if error else None
     if isinstance(error, dict):
         code, message = error.get("code"), error.get("message")
-        return _words(code), message if isinstance(message, str) else ""
+        return id_text(code) or "", message if isinstance(message, str) else ""
     if not isinstance(error, str):
         return "", ""
     return (error, "") if _CODE.fullmatch(error) else ("", error)
-
-
-def _words(code: Any) -> str:
-    return str(code) if isinstance(code, str | int) and not isinstance(code, bool) else ""
 
 
 def structure(provider: str, path: str, value: Any, shape: type[T]) -> T:
@@ -201,6 +225,33 @@ def structure(provider: str, path: str, value: Any, shape: type[T]) -> T:
         return converter.structure(value, shape)
     except Exception as error:
         raise DecodeError(provider, path, f"not a {shape.__name__.strip('_')} ({type(error).__name__})") from None
+
+
+# -- ids and errors ----------------------------------------------------------------------------------------------------
+
+
+def id_text(value: Any) -> str | None:
+    """An id, a code or a word as text, also where it is a whole number. None for the rest: a float has lost digits."""
+    if type(value) is str:
+        return value
+    return str(value) if type(value) is int else None
+
+
+def check_echo(provider: str, path: str, echoed: Any, asked: str) -> None:
+    """Raise `DecodeError` where the answer names another id than the one that was asked about."""
+    if echoed is not None and echoed != "" and id_text(echoed) != asked:
+        raise DecodeError(provider, path, "the answer is about another one")
+
+
+def read_problem(document: Mapping[str, Any]) -> tuple[str, str]:
+    """Code and message of an error, in `error` or else at top level; empty where there are none."""
+    error = document.get("error")
+    if type(error) is str:
+        return id_text(document.get("code")) or "", error
+    place = error if isinstance(error, dict) else document
+    message = place.get("message")
+    code = id_text(place.get("code")) or id_text(place.get("type")) or ""
+    return code, message if type(message) is str else ""
 
 
 # -- times and links ---------------------------------------------------------------------------------------------------
@@ -215,19 +266,20 @@ def read_time(value: Any, zone: timezone = UTC) -> datetime | None:
         return None
 
 
+def read_moment(value: Any) -> datetime | None:
+    """The aware time in ISO text or in Unix seconds or milliseconds; None where there is none, as with a 0."""
+    if type(value) not in (int, float):
+        return read_time(value)
+    seconds = value / 1000 if value >= _MILLISECONDS else value
+    return from_epoch(seconds) if seconds > 0 else None
+
+
 def from_epoch(seconds: float) -> datetime | None:
     """The aware time of Unix `seconds`; None where that is no time."""
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
         return None
-
-
-def read_moment(value: Any) -> datetime | None:
-    """The aware time in Unix seconds or ISO text (UTC where it names no zone). Zero, and what is no time, is None."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return from_epoch(value) if value > 0 else None
-    return read_time(value)
 
 
 def link_expiry(url: str, first_seen: float) -> datetime | None:
