@@ -17,6 +17,7 @@ from wanpoll._core.readings import (
 from wanpoll.providers.base import Provider
 from wanpoll.providers.dashscope import DashScope
 from wanpoll.providers.exchange import Explanation, Reply, Request
+from wanpoll.providers.plugins import Available, BrokenPlugin, available, find
 from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict
 
 __all__ = [
@@ -37,6 +38,10 @@ __all__ = [
     "ErrorRule",
     "MediaPath",
     "Verdict",
+    "available",
+    "find",
+    "Available",
+    "BrokenPlugin",
 ]
 
 for _public in (
@@ -55,5 +60,9 @@ for _public in (
     ErrorRule,
     MediaPath,
     Verdict,
+    Available,
+    BrokenPlugin,
+    available,
+    find,
 ):
     _public.__module__ = "wanpoll.providers"

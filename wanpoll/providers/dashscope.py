@@ -134,7 +134,8 @@ class DashScope(Provider):
             document = decode(self.name, reply.body)
         except DecodeError:
             if reply.status != 200:
-                return self.read_error(reply)  # a gateway's page
+                self.note("the body is a gateway's page, so the HTTP status decides")
+                return self.read_error(reply)
             raise
         output = document.get("output") if isinstance(document, dict) else None
         if reply.status != 200 or not isinstance(output, dict):
@@ -158,17 +159,24 @@ class DashScope(Provider):
     def _error(self, document: Any, reply: Reply) -> Reading:
         if reply.status == 200 and not (isinstance(document, dict) and "code" in document):
             raise DecodeError(self.name, "output", "neither a task nor an error")
+        self.note(
+            "HTTP 200 without output, but with a code" if reply.status == 200 else "not HTTP 200: no state is read"
+        )
         return self.read_error(reply)
 
     def _state(self, task: Task, document: Mapping[str, Any], reply: Reply) -> Reading:
         output = structure(self.name, "output", document["output"], _Output)
+        self.note("output.task_id " + ("is absent" if output.task_id is None else "echoes an id"))
         if output.task_id not in (None, task.id):
+            self.note(f"that is not the id asked about, {task.id}")
             return Missed(DecodeError(self.name, "output.task_id", "the answer is about another task"))
         if output.task_status == NO_SUCH_TASK:
             self.note(f"output.task_status is {NO_SUCH_TASK!r}: no such task")
             return Answer((NoSuchTask(task.id),))
         status = self.state(WORDS, output.task_status, "output.task_status")
         progress = output.task_metrics.progress() if output.task_metrics else None
+        if progress is not None:
+            self.note(f"output.task_metrics: {progress:.0%} done")
         if status is None or not status.is_final:
             return Answer((Observation(task.id, status, output.task_status, progress),))
         return Answer((self._end(task, status, document, reply),))
@@ -176,17 +184,47 @@ class DashScope(Provider):
     def _end(self, task: Task, status: Status, document: Mapping[str, Any], reply: Reply) -> Observation:
         end = structure(self.name, "output", document["output"], _End)
         usage = document.get("usage")
-        return Observation(
+        seen = Observation(
             task.id,
             status,
             media=self.media(MEDIA, document, reply) if status is Status.SUCCEEDED else (),
-            failure=None if status is Status.SUCCEEDED else _failure(status, end, document),
+            failure=None if status is Status.SUCCEEDED else self._failure(status, end, document),
             usage=usage if isinstance(usage, dict) else NOTHING,
             submitted_at=read_time(end.submit_time, ZONE),
             started_at=read_time(end.scheduled_time, ZONE),
             finished_at=read_time(end.end_time, ZONE),
             raw=document,
         )
+        if self.explaining:
+            self._note_rest(document, seen)
+        return seen
+
+    def _failure(self, status: Status, end: _End, document: Mapping[str, Any]) -> Failure | None:
+        """The reason stands in `output`, for some image models at top level beside it."""
+        for place, reason in (("output", (end.code, end.message)), ("the top level", _reason(document))):
+            code, message = (each if isinstance(each, str) else "" for each in reason)
+            if code or message:
+                self.note(f"the reason stands in {place}")
+                return Failure(code or status.value, message)
+        self.note("no reason in output or at the top level")
+        return Failure("FAILED", "the provider gave no reason") if status is Status.FAILED else None
+
+    def _note_rest(self, document: Mapping[str, Any], seen: Observation) -> None:
+        """Tell `explain` of the times and the usage."""
+        moments = {
+            "submit_time": seen.submitted_at,
+            "scheduled_time": seen.started_at,
+            "end_time": seen.finished_at,
+        }
+        for name, moment in moments.items():
+            if name in document["output"]:
+                self.note(
+                    f"output.{name} " + (f"reads as {moment.isoformat()}" if moment else "cannot be read as a time")
+                )
+        if "usage" in document:
+            self.note(
+                "usage is " + ("kept as it is" if isinstance(document["usage"], dict) else "no object, so left out")
+            )
 
 
 def _not_yet(task: Task, output: Mapping[str, Any]) -> NotYet | None:
@@ -197,10 +235,5 @@ def _not_yet(task: Task, output: Mapping[str, Any]) -> NotYet | None:
     return None
 
 
-def _failure(status: Status, end: _End, document: Mapping[str, Any]) -> Failure | None:
-    """The reason stands in `output`, for some image models at top level beside it."""
-    for code, message in ((end.code, end.message), (document.get("code"), document.get("message"))):
-        code, message = (each if isinstance(each, str) else "" for each in (code, message))
-        if code or message:
-            return Failure(code or status.value, message)
-    return Failure("FAILED", "the provider gave no reason") if status is Status.FAILED else None
+def _reason(document: Mapping[str, Any]) -> tuple[Any, Any]:
+    return document.get("code"), document.get("message")
