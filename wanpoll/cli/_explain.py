@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         return SOME_FAILED
     meaning = Meaning.of(provider.name, arguments.status, explanation)
     lines = [meaning.line(explanation.notes)] if arguments.json else [*explanation.notes, *meaning.words()]
-    print("\n".join(printable(line.replace(provider.api_key or "\n", "***")) for line in lines))
+    print("\n".join(printable(_hidden(line, provider.api_key)) for line in lines))
     return OK if meaning.understood else SOME_FAILED
 
 
@@ -53,6 +53,11 @@ def _tasks(provider: Provider, ids: Sequence[str], pairs: Sequence[str]) -> list
     if ids:
         provider.check_context(context)
     return [Task(provider.check_id(each), provider.name, context) for each in dict.fromkeys(ids)]
+
+
+def _hidden(line: str, key: str | None) -> str:
+    """`line` without the key: what stands in the path of a link is nobody's to clean."""
+    return line.replace(key, "***") if key else line
 
 
 def _body(file: str, most: int) -> bytes:
