@@ -35,5 +35,16 @@ __all__ = [
     "Check",
 ]
 
-for _public in (ScriptedTransport, VirtualLoop, cancel_everywhere, contract, Sample, BatchSample, Check):
+for _public in (
+    ScriptedTransport,
+    VirtualLoop,
+    cancel_everywhere,
+    missed,
+    reply,
+    run_virtually,
+    contract,
+    Sample,
+    BatchSample,
+    Check,
+):
     _public.__module__ = "wanpoll.testing"

@@ -49,10 +49,11 @@ JUNK: tuple[Any, ...] = (
     {},
     {"": ""},
     {"x": {"x": None}},
-    _deep(20),
-    _deep(60),
+    _deep(25),
 )
-"""Values that no provider documents: each may stand anywhere."""
+"""Values that no provider documents: each may stand anywhere, and leaves the rest of an answer readable."""
+
+HOSTILE = (*JUNK, _deep(60))
 
 BYTES: tuple[bytes, ...] = (
     b"",
@@ -125,7 +126,7 @@ def mutations(document: Any, count: int, seed: int) -> Iterator[Any]:
 def _mutated(document: Any, dice: Random) -> Any:
     places = tuple(paths(document))
     if not places:
-        return dice.choice(JUNK)
+        return dice.choice(HOSTILE)
     path = dice.choice(places)
     value = at(document, path)
     change = dice.choice(("drop", "null", "junk", "junk", "reorder", "double", "wrap", "add"))
@@ -138,7 +139,7 @@ def _changed(value: Any, change: str, dice: Random) -> Any:
     changes: dict[str, Callable[[], Any]] = {
         "drop": lambda: MISSING,
         "null": lambda: None,
-        "junk": lambda: dice.choice(JUNK),
+        "junk": lambda: dice.choice(HOSTILE),
         "double": lambda: value * 2 if isinstance(value, list | str) else [value, value],
         "wrap": lambda: {"x": value} if isinstance(value, list) else [value],
         "add": lambda: {**value, **ADDED} if isinstance(value, dict) else value,
@@ -148,7 +149,7 @@ def _changed(value: Any, change: str, dice: Random) -> Any:
 
 def junk(count: int, seed: int, keys: Sequence[str] = ()) -> Iterator[Any]:
     """Documents that have nothing to do with any provider but for some `keys`; the plain junk first."""
-    yield from JUNK
+    yield from HOSTILE
     dice = Random(seed)
     names = (*keys, "a", "data", "output", "items")
     for _ in range(count):
@@ -157,7 +158,7 @@ def junk(count: int, seed: int, keys: Sequence[str] = ()) -> Iterator[Any]:
 
 def _random(dice: Random, names: Sequence[str], levels: int) -> Any:
     if not levels or dice.random() < 0.3:
-        return dice.choice(JUNK)
+        return dice.choice(HOSTILE)
     if dice.random() < 0.7:
         return {dice.choice(names): _random(dice, names, levels - 1) for _ in range(dice.randint(0, 4))}
     return [_random(dice, names, levels - 1) for _ in range(dice.randint(0, 3))]
