@@ -14,7 +14,9 @@ Path: TypeAlias = tuple[str | int, ...]
 ADDED_LINK = "https://not-listed.example/a.mp4?Signature=canary"
 """A link under a key that no provider documents: it is nobody's result."""
 
-ADDED = {"x_not_documented": {"url": ADDED_LINK, "video_url": ADDED_LINK, "status": "x-not-documented", "list": [None]}}
+ADDED: dict[str, Any] = {
+    "x_not_documented": {"url": ADDED_LINK, "video_url": ADDED_LINK, "status": "x-not-documented", "list": [None]}
+}
 
 MISSING: Any = object()
 
@@ -53,7 +55,7 @@ JUNK: tuple[Any, ...] = (
 )
 """Values that no provider documents: each may stand anywhere, and leaves the rest of an answer readable."""
 
-HOSTILE = (*JUNK, _deep(60))
+HOSTILE: tuple[Any, ...] = (*JUNK, _deep(60))
 
 BYTES: tuple[bytes, ...] = (
     b"",
