@@ -1,5 +1,6 @@
 import ast
 import asyncio
+import importlib.util
 import json
 import re
 import shlex
@@ -11,11 +12,12 @@ import pytest
 
 import wanpoll as package
 from wanpoll.cli._parser import parser
-from wanpoll.simulator import DIALECTS, FAULTS
+from wanpoll.simulator import DIALECTS, FAULTS, Simulator
 
-from .helpers import CANARY, COMMAND, ended, environment, started, wanpoll
+from ..packages import GOOD, offer, project
+from .helpers import CANARY, COMMAND, ended, environment, pace, started, wanpoll
 
-COMMANDS = ("wait", "demo", "simulate", "providers")
+COMMANDS = ("wait", "explain", "demo", "simulate", "providers")
 HEAVY = ("aiohttp", "asyncio", "attr", "cattrs", "rich", "json", "wanpoll.providers", "wanpoll.simulator")
 
 LOOK = f"""
@@ -38,7 +40,7 @@ async def test_help_imports_nothing_heavy(arguments):
     assert ran.out.splitlines()[-1] == "heavy: []"
 
 
-EXAMPLE = re.compile(r"^.*\bwanpoll ((?:wait|demo|simulate|providers)\b.*?)(?:  |[|<]|$)", re.MULTILINE)
+EXAMPLE = re.compile(r"^.*\bwanpoll ((?:wait|explain|demo|simulate|providers)\b.*?)(?:  |[|<]|$)", re.MULTILINE)
 
 
 async def test_each_command_explains_itself_with_examples():
@@ -91,30 +93,53 @@ async def test_providers_as_json():
         "per": 1.0,
         "interval": 15.0,
         "can_cancel": True,
+        "can_refresh": False,
         "max_batch": 1,
     }
 
 
-def offer(folder, name, code):
-    """Install a package that offers a provider."""
-    (folder / f"{name}.py").write_text(code)
-    info = folder / f"{name}-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[wanpoll.providers]\n{name} = {name}:Offered\n")
-
-
 async def test_other_packages_offer_providers(tmp_path):
-    """A provider of another package is listed and found; a package that is broken costs one line, not the others."""
-    offer(tmp_path, "elsewhere", "from wanpoll.providers import DashScope\nclass Offered(DashScope): NAME = 'else'\n")
-    offer(tmp_path, "broken", "raise RuntimeError('no')\n")
+    """A provider of another package is listed and waited for; a package that is broken costs one line of stderr."""
+    offer(tmp_path, "elsewhere", GOOD.format(name="else"))
+    offer(tmp_path, "broken", "raise RuntimeError('no \\x1b[31m')\n")
     path = f"{environment()['PYTHONPATH']}:{tmp_path}"
     listed = await wanpoll("providers", PYTHONPATH=path)
-    waited = await wanpoll("wait", "--provider", "else", "a/b", PYTHONPATH=path)
+    asked = await wanpoll("wait", "--provider", "broken", "a", PYTHONPATH=path)
+    async with Simulator(speed=100) as simulator:
+        (task_id,) = simulator.submit(duration=0)
+        words = ("wait", "--provider", "else", *pace(simulator), task_id)
+        waited = await wanpoll(*words, simulator=simulator, PYTHONPATH=path)
 
+    why = "provider 'broken' of package broken cannot be imported (RuntimeError: no \\x1b[31m)"
     assert {line.split()[0] for line in listed.out.splitlines()} >= {"name", "dashscope", "else"}
-    assert listed.err == "wanpoll: provider broken cannot be loaded (RuntimeError)\n"
-    assert "task id 'a/b'" in waited.err
+    assert listed.err == f"wanpoll: {why}; update the package, or uninstall it\n"
+    assert (asked.code, asked.out, asked.err) == (2, "", listed.err)
+    assert (waited.code, waited.out.split()[:2]) == (0, [task_id, "SUCCEEDED"])
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pip") is None, reason="an environment without pip installs nothing")
+async def test_an_installed_package_is_found(tmp_path):
+    """What pip installs from a folder can be waited for: nothing else has to be told to wanpoll."""
+    target = tmp_path / "installed"
+    options = (
+        "--no-build-isolation",
+        "--no-deps",
+        "--no-index",
+        "--disable-pip-version-check",
+        "--target",
+        str(target),
+    )
+    source = str(project(tmp_path, "newcomer", GOOD.format(name="newcomer")))
+    async with started(sys.executable, "-m", "pip", "install", *options, source, env=environment()) as process:
+        installed = await ended(process)
+    async with Simulator(speed=100) as simulator:
+        (task_id,) = simulator.submit(duration=0)
+        words = ("wait", "--provider", "newcomer", "--json", *pace(simulator), task_id)
+        waited = await wanpoll(*words, simulator=simulator, PYTHONPATH=f"{environment()['PYTHONPATH']}:{target}")
+
+    assert installed.code == 0, installed.err
+    assert (waited.code, waited.err.count("newcomer")) == (0, 0)
+    assert json.loads(waited.out)["provider"] == "newcomer"
 
 
 # -- simulate ----------------------------------------------------------------------------------------------------------

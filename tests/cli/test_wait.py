@@ -10,6 +10,7 @@ import pytest
 from wanpoll.cli._ids import read_ids
 from wanpoll.simulator import Constant, Simulator
 
+from ..packages import offer
 from .helpers import CANARY, COMMAND, cancel, ended, environment, pace, started, until, wait, wanpoll
 
 FIELDS = [
@@ -231,11 +232,46 @@ async def test_a_closed_stderr_does_not_move_peoples_text_to_stdout():
     assert [line.split()[0] for line in ran.out.splitlines()] == [task_id]
 
 
+CHOOSY = """
+from wanpoll.exceptions import UsageError
+from wanpoll.providers import DashScope, Request
+
+class Offered(DashScope):
+    NAME = "choosy"
+
+    def check_context(self, context):
+        if dict(context) != {"upstream": "wan=2"}:
+            raise UsageError(f"choosy: no upstream in {dict(context)}")
+
+    def ask(self, tasks):
+        assert tasks[0].context["upstream"] == "wan=2"
+        return super().ask(tasks)
+"""
+
+
+async def test_context_goes_to_the_provider(tmp_path):
+    """--context tells the provider more about the tasks; one that it cannot use is refused before any question."""
+    offer(tmp_path, "choosy", CHOOSY)
+    path = f"{environment()['PYTHONPATH']}:{tmp_path}"
+    async with Simulator(speed=100) as simulator:
+        (task_id,) = simulator.submit(duration=0)
+        words = ("wait", "--quiet", "--provider", "choosy", *pace(simulator), task_id)
+        refused = await wanpoll(*words, simulator=simulator, PYTHONPATH=path)
+        asked = simulator.report().requests
+        waited = await wanpoll(*words, "--context", "upstream=wan=2", simulator=simulator, PYTHONPATH=path)
+
+    assert (refused.code, refused.err, asked) == (2, "wanpoll: choosy: no upstream in {}\n", 0)
+    assert (waited.code, waited.err) == (0, "")
+
+
 WRONG = {
     "no key": (("wait", "a"), {"DASHSCOPE_API_KEY": None}, "set DASHSCOPE_API_KEY"),
     "bad id": (("wait", "a", "../b"), {}, "task id '../b'"),
     "key in the clear": (("wait", "--base-url", "http://example.com/api/v1", "a"), {}, "in the clear"),
     "unknown provider": (("wait", "--provider", "nobody", "a"), {}, "give one of dashscope"),
+    "context without a value": (("wait", "--context", "upstream", "a"), {}, "give KEY=VALUE"),
+    "context without a key": (("wait", "--context", "=minimax", "a"), {}, "give KEY=VALUE"),
+    "context twice": (("wait", "--context", "a=1", "--context", "a=2", "a"), {}, "a is given twice"),
     "negative timeout": (("wait", "--timeout", "-1", "a"), {}, "timeout=-1.0"),
     "interval of nothing": (("wait", "--interval", "0", "a"), {}, "interval=0.0"),
     "no ids": (("wait",), {}, "required: ID"),

@@ -30,7 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         finally:
             sys.stdout.flush()
     except WanpollError as error:
-        print(f"wanpoll: {error}", file=sys.stderr)
+        from wanpoll.cli._texts import printable  # too late to be light: json is part of it
+
+        print(f"wanpoll: {printable(str(error))}", file=sys.stderr)
         return exit_code(error)
     except KeyboardInterrupt:
         return INTERRUPTED

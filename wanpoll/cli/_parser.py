@@ -62,6 +62,21 @@ kinds of faults:
   reset cut slow drip hang endless
 """
 
+EXPLAIN = """\
+Say what a recorded answer means, and which rule of the provider decided it. Asks nobody, and needs no key.
+
+Without --id the answer is about the tasks that it names. Links are shown without their signatures.
+"""
+
+EXPLAIN_EXAMPLES = """\
+examples:
+  wanpoll explain answer.json
+  wanpoll explain --status 429 --json answer.json
+  curl -s ... | wanpoll explain --provider dashscope --id 0385dc79-5ff8-4d82-bcb6-... -
+
+exit codes: 0 understood, 1 a missed poll (it would be asked again), 2 the command was wrong
+"""
+
 DEMO = """\
 Wait for thousands of simulated tasks with one account of 20 requests a second, through a burst of 429s and an outage.
 
@@ -91,6 +106,15 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--version", action="version", version=f"wanpoll {__version__}")
     commands = whole.add_subparsers(dest="command", required=True, title="commands")
     _wait(commands.add_parser("wait", help="wait for tasks", description=WAIT, epilog=WAIT_EXAMPLES, **_AS_WRITTEN))
+    _explain(
+        commands.add_parser(
+            "explain",
+            help="say why an answer means what it means",
+            description=EXPLAIN,
+            epilog=EXPLAIN_EXAMPLES,
+            **_AS_WRITTEN,
+        )
+    )
     _demo(commands.add_parser("demo", help="see it work", description=DEMO, epilog=DEMO_EXAMPLES, **_AS_WRITTEN))
     _simulate(
         commands.add_parser(
@@ -124,6 +148,7 @@ def _wait(wait: argparse.ArgumentParser) -> None:
     wait.add_argument("ids", nargs="+", metavar="ID", help="a task id; - reads ids from standard input, one a line")
     wait.add_argument("--provider", default="dashscope", metavar="NAME", help="where the tasks run (default dashscope)")
     wait.add_argument("--base-url", metavar="URL", help="the provider's prefix, as in https://host/api/v1")
+    _context(wait)
     wait.add_argument("--timeout", type=float, metavar="S", help="stop waiting after so many seconds, with exit code 3")
     wait.add_argument("--interval", type=float, metavar="S", help="seconds between two polls of a task")
     wait.add_argument(
@@ -131,6 +156,26 @@ def _wait(wait: argparse.ArgumentParser) -> None:
     )
     wait.add_argument("--json", action="store_true", help="print one line of JSON for each outcome")
     wait.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def _context(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--context",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="what the provider needs beside the id; may be repeated",
+    )
+
+
+def _explain(explain: argparse.ArgumentParser) -> None:
+    add = explain.add_argument
+    add("file", metavar="FILE", help="the body of the answer, as it was received; - reads standard input")
+    add("--provider", default="dashscope", metavar="NAME", help="whose answer it is (default dashscope)")
+    add("--status", type=_http, default=200, metavar="N", help="the HTTP status that came with it (default 200)")
+    add("--id", action="append", default=[], dest="ids", metavar="ID", help="a task asked about; may be repeated")
+    _context(explain)
+    add("--json", action="store_true", help="print one line of JSON")
 
 
 def _demo(demo: argparse.ArgumentParser) -> None:
@@ -161,6 +206,12 @@ def _simulate(simulate: argparse.ArgumentParser) -> None:
 
 def _providers(providers: argparse.ArgumentParser) -> None:
     providers.add_argument("--json", action="store_true", help="print one line of JSON for each provider")
+
+
+def _http(text: str) -> int:
+    if not text.isdecimal() or not 100 <= int(text) <= 599:
+        raise argparse.ArgumentTypeError(f"{text!r}: give an HTTP status, 100 to 599")
+    return int(text)
 
 
 def _count(text: str) -> int:

@@ -12,15 +12,15 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from wanpoll import Outcome, Poller
+from wanpoll import Outcome, Poller, Task
 from wanpoll.cli import OK, SOME_FAILED, exit_code
+from wanpoll.cli._context import read_context
 from wanpoll.cli._ids import read_ids
 from wanpoll.cli._lines import for_machines, for_people
-from wanpoll.cli._providers import find
 from wanpoll.cli._texts import counted, number, printable, tasks
 from wanpoll.cli._views import Problems, View, chosen, remark
 from wanpoll.exceptions import ProviderRefused, WaitTimeout
-from wanpoll.providers import Provider
+from wanpoll.providers import Provider, find
 
 FRAME = 0.25
 """Seconds between two looks at how things stand."""
@@ -32,20 +32,21 @@ def run(arguments: argparse.Namespace) -> int:
     logging.getLogger("wanpoll").addHandler(logging.NullHandler())
     ids = read_ids(arguments.ids, sys.stdin)
     # Everything that can be wrong is found before the first question.
-    provider = find(arguments.provider)(base_url=arguments.base_url, interval=arguments.interval).bind(os.environ)
-    for each in ids:
-        provider.check_id(each)
+    found, context = find(arguments.provider), read_context(arguments.context)
+    provider = found.configured(base_url=arguments.base_url, interval=arguments.interval).bind(os.environ)
+    provider.check_context(context)
+    wanted = [Task(provider.check_id(each), context=context) for each in ids]
     terms = {name: getattr(arguments, name) for name in ("timeout", "expires_in")}
-    command = WaitCommand(ids, chosen(quiet=arguments.quiet), for_machines if arguments.json else for_people)
+    command = WaitCommand(wanted, chosen(quiet=arguments.quiet), for_machines if arguments.json else for_people)
     return asyncio.run(command.run(provider, {name: term for name, term in terms.items() if term is not None}))
 
 
 class WaitCommand:
-    """One run of the command: which ids are still open, and how to show what ended."""
+    """One run of the command: which tasks are still open, and how to show what ended."""
 
-    def __init__(self, ids: Sequence[str], view: View, line: Callable[[Outcome], str]) -> None:
-        self._ids = ids
-        self._open = dict.fromkeys(ids)
+    def __init__(self, tasks: Sequence[Task], view: View, line: Callable[[Outcome], str]) -> None:
+        self._tasks = tasks
+        self._open = dict.fromkeys(task.id for task in tasks)
         self._view = view
         self._line = line
         self._problems = Problems()
@@ -75,7 +76,7 @@ class WaitCommand:
     async def _print_ends(self, poller: Poller, terms: dict[str, Any]) -> None:
         look = asyncio.ensure_future(self._look(poller))
         try:
-            async with aclosing(poller.as_completed(self._ids, **terms)) as ends:
+            async with aclosing(poller.as_completed(self._tasks, **terms)) as ends:
                 async for outcome in ends:
                     self._print(outcome)
         finally:

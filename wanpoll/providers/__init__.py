@@ -22,6 +22,7 @@ from wanpoll.providers.dashscope import DashScope
 from wanpoll.providers.exchange import Explanation, Reply, Request
 from wanpoll.providers.json_provider import JsonProvider, JsonRules
 from wanpoll.providers.minimax import MiniMax
+from wanpoll.providers.plugins import Available, BrokenPlugin, available, find
 from wanpoll.providers.replicate import Replicate
 from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict
 from wanpoll.providers.vapi import VApi
@@ -52,6 +53,10 @@ __all__ = [
     "ErrorRule",
     "MediaPath",
     "Verdict",
+    "available",
+    "find",
+    "Available",
+    "BrokenPlugin",
 ]
 
 for _public in (
@@ -78,5 +83,9 @@ for _public in (
     ErrorRule,
     MediaPath,
     Verdict,
+    Available,
+    BrokenPlugin,
+    available,
+    find,
 ):
     _public.__module__ = "wanpoll.providers"

@@ -28,7 +28,7 @@ from wanpoll._core.redact import redact
 from wanpoll.exceptions import DecodeError, InvalidTaskId, NotSupported, TransportError, UsageError
 from wanpoll.providers.checks import checked_base, checked_interval, checked_key, checked_name
 from wanpoll.providers.exchange import Explanation, Reply, Request
-from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict, classify, read_media, values_at
+from wanpoll.providers.rules import NO_RULE, ErrorRule, MediaPath, Verdict, classify, read_media, values_at
 from wanpoll.providers.wire import Lenient, decode, structure
 
 _TASK_ID = re.compile(r"[A-Za-z0-9._:-]{1,256}")
@@ -232,6 +232,7 @@ class Provider(abc.ABC):
             return self._unreadable(error)
 
     def _redirected(self, reply: Reply) -> Missed:
+        self.note(f"a redirect is {_NOT_FOLLOWED}")
         return Missed(TransportError(self.name, "redirect", reply.status, _NOT_FOLLOWED))
 
     # -- saying why ------------------------------------------------------------------------------------------------
@@ -264,7 +265,7 @@ class Provider(abc.ABC):
         found = read_media(paths, document, reply.received_at)
         if self.explaining:
             for path in paths:
-                for each in path.read(document, reply.received_at):
+                for each in filter(found.__contains__, path.read(document, reply.received_at)):
                     self.note(f"{path.path}: {each.kind} " + ("link" if each.url else f"failed, {each.failure}"))
             self.note(f"{len(found)} media at {len(paths)} listed paths")
         return found
@@ -293,7 +294,8 @@ class Provider(abc.ABC):
 
     def _verdict(self, status: int, code: str) -> Verdict:
         rule = classify(self.ERRORS, status, code)
-        self.note(f"error {code!r} matches {rule}: {rule.verdict.value}")
+        known = "is in no rule" if rule is NO_RULE else f"matches {rule}"
+        self.note(f"error {code!r} {known}: {rule.verdict.value}")
         return rule.verdict
 
     def _missed(self, verdict: Verdict, reply: Reply, failure: Failure, detail: str) -> Missed:
@@ -307,6 +309,7 @@ class Provider(abc.ABC):
         )
 
     def _unreadable(self, error: DecodeError) -> Missed:
+        self.note(f"{error.path} cannot be read: {error.excerpt}")
         # kept as a value: without its traceback, whose frames hold the body
         return Missed(DecodeError(error.provider, error.path, self._clean(error.excerpt)))
 

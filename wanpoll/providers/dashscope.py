@@ -134,7 +134,8 @@ class DashScope(Provider):
             document = decode(self.name, reply.body)
         except DecodeError:
             if reply.status != 200:
-                return self.read_error(reply)  # a gateway's page
+                self.note("the body is a gateway's page, so the HTTP status decides")
+                return self.read_error(reply)
             raise
         return read_task(self, tasks[0], document, reply)
 
@@ -167,18 +168,25 @@ def read_task(provider: Provider, task: Task, document: Any, reply: Reply) -> Re
 def _error(provider: Provider, document: Any, reply: Reply) -> Reading:
     if reply.status == 200 and not (isinstance(document, dict) and "code" in document):
         raise DecodeError(provider.name, "output", "neither a task nor an error")
+    provider.note(
+        "HTTP 200 without output, but with a code" if reply.status == 200 else "not HTTP 200: no state is read"
+    )
     return provider.read_error(reply)
 
 
 def _state(provider: Provider, task: Task, document: Mapping[str, Any], reply: Reply) -> Reading:
     output = structure(provider.name, "output", document["output"], _Output)
+    provider.note("output.task_id " + ("is absent" if output.task_id is None else "echoes an id"))
     if output.task_id not in (None, task.id):
+        provider.note(f"that is not the id asked about, {task.id}")
         return Missed(DecodeError(provider.name, "output.task_id", "the answer is about another task"))
     if output.task_status == NO_SUCH_TASK:
         provider.note(f"output.task_status is {NO_SUCH_TASK!r}: no such task")
         return Answer((NoSuchTask(task.id),))
     status = provider.state(WORDS, output.task_status, "output.task_status")
     progress = output.task_metrics.progress() if output.task_metrics else None
+    if progress is not None:
+        provider.note(f"output.task_metrics: {progress:.0%} done")
     if status is None or not status.is_final:
         return Answer((Observation(task.id, status, output.task_status, progress),))
     return Answer((_end(provider, task, status, document, reply),))
@@ -187,17 +195,44 @@ def _state(provider: Provider, task: Task, document: Mapping[str, Any], reply: R
 def _end(provider: Provider, task: Task, status: Status, document: Mapping[str, Any], reply: Reply) -> Observation:
     end = structure(provider.name, "output", document["output"], _End)
     usage = document.get("usage")
-    return Observation(
+    seen = Observation(
         task.id,
         status,
         media=provider.media(MEDIA, document, reply) if status is Status.SUCCEEDED else (),
-        failure=None if status is Status.SUCCEEDED else _failure(status, end, document),
+        failure=None if status is Status.SUCCEEDED else _failure(provider, status, end, document),
         usage=usage if isinstance(usage, dict) else NOTHING,
         submitted_at=read_time(end.submit_time, ZONE),
         started_at=read_time(end.scheduled_time, ZONE),
         finished_at=read_time(end.end_time, ZONE),
         raw=document,
     )
+    if provider.explaining:
+        _note_rest(provider, document, seen)
+    return seen
+
+
+def _failure(provider: Provider, status: Status, end: _End, document: Mapping[str, Any]) -> Failure | None:
+    """The reason stands in `output`, for some image models at top level beside it."""
+    top = document.get("code"), document.get("message")
+    for place, reason in (("output", (end.code, end.message)), ("the top level", top)):
+        code, message = (each if isinstance(each, str) else "" for each in reason)
+        if code or message:
+            provider.note(f"the reason stands in {place}")
+            return Failure(code or status.value, message)
+    provider.note("no reason in output or at the top level")
+    return Failure("FAILED", "the provider gave no reason") if status is Status.FAILED else None
+
+
+def _note_rest(provider: Provider, document: Mapping[str, Any], seen: Observation) -> None:
+    """Tell `explain` of the times and the usage."""
+    moments = {"submit_time": seen.submitted_at, "scheduled_time": seen.started_at, "end_time": seen.finished_at}
+    for name, moment in moments.items():
+        if name in document["output"]:
+            read = f"reads as {moment.isoformat()}" if moment else "cannot be read as a time"
+            provider.note(f"output.{name} {read}")
+    if "usage" in document:
+        kept = "kept as it is" if isinstance(document["usage"], dict) else "no object, so left out"
+        provider.note(f"usage is {kept}")
 
 
 def _not_yet(task: Task, output: Mapping[str, Any]) -> NotYet | None:
@@ -206,12 +241,3 @@ def _not_yet(task: Task, output: Mapping[str, Any]) -> NotYet | None:
     if type(word) is str and output.get("task_id") == task.id and "task_metrics" not in output:
         return _NOT_YET.get(word)
     return None
-
-
-def _failure(status: Status, end: _End, document: Mapping[str, Any]) -> Failure | None:
-    """The reason stands in `output`, for some image models at top level beside it."""
-    for code, message in ((end.code, end.message), (document.get("code"), document.get("message"))):
-        code, message = (each if isinstance(each, str) else "" for each in (code, message))
-        if code or message:
-            return Failure(code or status.value, message)
-    return Failure("FAILED", "the provider gave no reason") if status is Status.FAILED else None

@@ -45,7 +45,8 @@ class ErrorRule:
         return not self.codes or any(fnmatchcase(code, pattern) for pattern in self.codes)
 
     def __str__(self) -> str:
-        http = f" of HTTP {self.http}" if self.http else ""
+        among = " ".join(map(str, self.http)) if isinstance(self.http, tuple) else self.http
+        http = f" of HTTP {among}" if self.http else ""
         return f"{' '.join(self.codes) or 'any code'}{http}"
 
 
