@@ -7,7 +7,19 @@ import importlib
 import platform
 import time
 
-NAMES = ("cpu_per_poll", "whole_job", "bytes_per_task", "gc_pause", "idle", "lateness", "wakeup", "start", "quota")
+NAMES = (
+    "cpu_per_poll",
+    "whole_job",
+    "bytes_per_task",
+    "gc_pause",
+    "idle",
+    "lateness",
+    "wakeup",
+    "start",
+    "batching",
+    "decoding",
+    "quota",
+)
 
 
 def main() -> None:

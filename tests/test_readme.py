@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from wanpoll.providers import DashScope
+from wanpoll.providers import available
 from wanpoll.simulator import Simulator
 
 ROOT = Path(__file__).parent.parent
@@ -81,8 +81,10 @@ def test_the_commands_that_the_checks_run_exist() -> None:
 
 
 def test_the_table_of_providers_tells_the_defaults() -> None:
-    """Key, quota and interval are those of the class."""
-    assert f"`{DashScope.KEY_VARIABLE}` | {DashScope.QUOTA.requests} a second | {DashScope.INTERVAL:.0f} s" in README
+    """Key, quota, interval and batch are those of the class, for each of wanpoll's own."""
+    for kind in (type(provider) for provider in available().providers.values()):
+        facts = (f"`{kind.KEY_VARIABLE}`", f"{kind.QUOTA.requests} a second", f"{kind.INTERVAL:.0f} s", kind.max_batch)
+        assert f"| `{kind.__name__}` | {' | '.join(map(str, facts))} |" in README
 
 
 def test_the_changelog_has_an_unreleased_section() -> None:
