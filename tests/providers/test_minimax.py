@@ -27,33 +27,13 @@ from tests.providers.documents import (
     reply,
     statuses,
 )
+from tests.providers.recorded.minimax import BACKUP, FILE, SUCCESS, TASK, document
 from wanpoll import Failure, Media, NotSupported, Outcome, Rate, Status, Task
 from wanpoll._core.readings import NOT_YET, Answer, Missed, Observation, Refused, Rejected
 from wanpoll.exceptions import TransportError
 from wanpoll.providers import MiniMax
 
-TASK = Task("314", "minimax")
-BACKUP = "https://backup.example/o.mp4?Signature=x"
 PROVIDER = MiniMax("sk-0123456789").bind({})
-
-
-def document(status: Any = "Processing", *, code: Any = 0, message: str = "success", **fields: Any) -> dict[str, Any]:
-    """An answer about `TASK`."""
-    return {"task_id": TASK.id, "status": status, **fields, "base_resp": {"status_code": code, "status_msg": message}}
-
-
-SUCCESS = document("Success", file_id="99", video_width=768, video_height=1152)
-FILE: dict[str, Any] = {
-    "file": {
-        "file_id": 99,
-        "filename": "o.mp4",
-        "bytes": 0,
-        "created_at": 1769000000,
-        "download_url": LINK,
-        "backup_download_url": BACKUP,
-    },
-    "base_resp": {"status_code": 0, "status_msg": "success"},
-}
 
 
 def read(answer: Any, status: int = 200) -> Any:

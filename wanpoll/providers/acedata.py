@@ -26,15 +26,17 @@ ERRORS = (
         Verdict.REFUSED,
         codes=("no_token", "invalid_token", "token_expired", "token_mismatched", "disabled", "used_up"),
     ),
+    ErrorRule(Verdict.REFUSED, http=(200, 400, 404), codes=("api_not_implemented", "no_api")),
     ErrorRule(Verdict.SLOW_DOWN, codes=("too_many_requests",)),
     ErrorRule(Verdict.RETRY, codes=("api_error", "timeout")),
     ErrorRule(Verdict.SLOW_DOWN, http=(429,)),
     ErrorRule(Verdict.REFUSED, http=(401, 402, 403)),
-    ErrorRule(Verdict.REJECTED, http=(200, 400, 404), codes=("bad_request", "api_not_implemented", "no_api")),
+    ErrorRule(Verdict.REJECTED, http=(200, 400, 404), codes=("bad_request",)),
 )
 """`token_mismatched` and `disabled` come with HTTP 400, but are about the token: it belongs to another service, or is
-switched off. No other question of the account would fare better, and a refusal loses no task. The last row is about
-the question: its form, or a service that does not exist."""
+switched off. `api_not_implemented` and `no_api` are about the service: it does not exist, or is written wrongly. No
+other question of the account would fare better, and a refusal loses no task. The last row is about the question: its
+form."""
 
 _SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _JSON = {"Content-Type": "application/json"}
