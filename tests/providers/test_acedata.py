@@ -31,12 +31,13 @@ from tests.providers.recorded.acedata import (
     parts,
     record,
 )
-from wanpoll import Failure, Rate, Status, Task, UsageError
+from wanpoll import Failure, Poller, ProviderRefused, Rate, Status, Task, UsageError
 from wanpoll._core.readings import NOT_YET, Answer, Missed, NoSuchTask, NotYet, Observation, Reading, Refused, Rejected
 from wanpoll.exceptions import DecodeError, TransportError
 from wanpoll.providers import AceData, Reply
 from wanpoll.providers._acedata_rules import MEDIA, RULES, WORDS, decide, read_facts
 from wanpoll.providers.rules import values_at
+from wanpoll.simulator import Simulator
 
 
 def acedata(key: str = "0123456789abcdef0123456789abcdef", **options: Any) -> AceData:
@@ -335,9 +336,24 @@ def test_explanation():
     """The notes name the word, the row and the links."""
     notes = acedata().explain(Reply(200, json.dumps(RECORD).encode(), SEEN_AT)).notes
 
-    assert "the word in response is 'completed': SUCCEEDED" in notes
+    assert "response.state is 'completed': SUCCEEDED" in notes
     assert "a word for success, and a link: SUCCEEDED" in notes
     assert "response.video_url: video link" in notes
+
+
+@pytest.mark.parametrize(
+    ("response", "notes"),
+    [
+        ({"data": parts("failed")}, ["response.data[].state is 'failed': FAILED", "there is no reason"]),
+        ({"status": "failed", "message": "m"}, ["response.status is 'failed': FAILED", "response.message gives"]),
+        ({"success": False, "error": CODED}, ["response.error gives the reason"]),
+    ],
+)
+def test_explained_failures(response, notes):
+    """The notes tell where the word and the reason stand."""
+    told = acedata().explain(Reply(200, json.dumps(record(response)).encode(), SEEN_AT)).notes
+
+    assert all(any(each.startswith(note) for each in told) for note in notes)
 
 
 def test_unknown_word_is_kept():
@@ -538,6 +554,7 @@ def test_plain_answers_are_shared():
     assert read(record(None)) is NOT_YET[Status.PENDING]
     assert read(record({"state": "processing"})) is NOT_YET[Status.RUNNING]
     assert read(record({"success": True, "task_id": TASK.id})) is NOT_YET[Status.RUNNING]
+    assert read(finished({"success": True, "data": parts("complete", "running")})) is NOT_YET[Status.RUNNING]
 
 
 def test_equal_keys():
@@ -628,6 +645,7 @@ def test_explained_batch():
 
     assert isinstance(explanation.reading, Answer)
     assert [each.task_id for each in explanation.reading.observations] == [TASK.id]
+    assert f"{TASK.id} is among the items:" in explanation.notes
     assert "1 of 1 tasks are among 2 items" in explanation.notes
 
 
@@ -714,6 +732,16 @@ def test_a_misspelt_service(status, code, tasks):
     document = {"success": False, "error": {"code": code, "message": "no such API"}}
 
     assert Refused(code, "no such API") == read(document, status, tasks)
+
+
+async def test_no_such_api_is_told_at_once():
+    """Whoever waits where there is no such API is told at once, in the words of Ace Data Cloud."""
+    async with Simulator() as simulator:
+        base_url = simulator.provider(dialect="acedata").base_url
+        (task_id,) = simulator.submit(dialect="acedata")
+        async with Poller(AceData("sk-simulated", base_url=f"{base_url}/no-such")) as poller:
+            with pytest.raises(ProviderRefused, match="no_api"):
+                await poller.wait_for(task_id, timeout=10)
 
 
 @pytest.mark.parametrize(

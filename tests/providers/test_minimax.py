@@ -380,7 +380,7 @@ def test_explain():
         "status is 'Success': SUCCEEDED",
         "file_id is '99': not an end before a second request gives the file's link",
     )
-    assert failed.notes[1:] == ("status is 'Fail': FAILED", "the task failed with base_resp.status_code 1027")
+    assert failed.notes[1:] == ("status is 'Fail': FAILED", "base_resp.status_code is 1027: the task failed with it")
     assert refused.notes[1:] == ("error '1004' matches 1004 1008 2049: the account is refused",)
     assert PROVIDER.explain(reply(document())).reading == Answer((Observation(TASK.id, Status.RUNNING, "Processing"),))
 

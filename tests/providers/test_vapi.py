@@ -446,7 +446,10 @@ def test_explain():
         "data.video_url: video link",
         "1 media at 2 listed paths",
     )
-    assert "code is '50411': the task failed with it" in PROVIDER.explain(reply(risk(50411), 400)).notes
+    assert "code is '50411', content risk: the task failed with it" in PROVIDER.explain(reply(risk(50411), 400)).notes
+    own = PROVIDER.explain(reply({"error": {"message": "m", "type": "new_api_error"}}, 401))
+    assert "error is an object: V-API's own" in own.notes
+    assert "neither the task nor the keys tell the upstream" in PROVIDER.explain(reply({"a": 1})).notes
     assert one(PROVIDER.explain(reply(jimeng("generating"))).reading).status is Status.RUNNING
 
 

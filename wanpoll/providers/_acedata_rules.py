@@ -193,8 +193,18 @@ def not_done(record: Mapping[str, Any]) -> Status | None:
         word = response.get(name)
         if type(word) is str and WORDS.get(word) is Status.RUNNING:
             return Status.RUNNING
+    if response.get("state") is None and response.get("status") is None and _has_a_running_part(response.get("data")):
+        return Status.RUNNING
     flagged = any(map(response.get, _TELLING)) or record.get("finished_at")
     return None if flagged or response.get("success") is not True else Status.RUNNING
+
+
+def _has_a_running_part(data: Any) -> bool:
+    for part in data if type(data) is list else ():
+        word = part.get("state") if type(part) is dict else None
+        if type(word) is str and WORDS.get(word) is Status.RUNNING:
+            return True
+    return False
 
 
 def read_failure(facts: Facts, status: Status) -> Failure | None:
@@ -207,6 +217,20 @@ def read_failure(facts: Facts, status: Status) -> Failure | None:
         return None
     code = code or (str(facts.http) if facts.http else facts.word)
     return Failure(code or status.value, message or "the provider gave no reason")
+
+
+def place_of(facts: Facts) -> str:
+    """Where the word of `facts` stands: for `explain`."""
+    own = [name for name in ("state", "status") if _said((facts.response or {}).get(name)) == facts.word]
+    return f"response.{own[0]}" if own else "response.data[].state"
+
+
+def place_of_reason(facts: Facts) -> str:
+    """Where `read_failure` finds the reason: for `explain`."""
+    response = facts.response or {}
+    if any(read_error_words(response.get("error"))):
+        return "response.error gives the reason"
+    return "response.message gives the reason" if isinstance(response.get("message"), str) else "there is no reason"
 
 
 def _word(response: Mapping[str, Any], finished: bool) -> str:

@@ -250,6 +250,8 @@ class JsonProvider(Provider):
         status = self.state(rules.words, word, rules.status)
         if status is None or not status.is_final:
             progress = _fraction(value_at(rules.progress, document), rules.scale)
+            if progress is not None:
+                self.note(f"{rules.progress}: {progress:.0%} done")
             return Answer((Observation(task.id, status, word, progress),))
         return Answer((self._end(task, status, document, reply),))
 
@@ -285,6 +287,8 @@ class JsonProvider(Provider):
 
     def _failure(self, status: Status, document: Mapping[str, Any]) -> Failure | None:
         code, message = _reason(self.RULES.failure, document)
+        places = " and ".join(filter(None, self.RULES.failure)) or "no path"
+        self.note(f"the reason is read at {places}" if code or message else f"there is no reason at {places}")
         if code or message:
             return Failure(code or status.value, message)
         return Failure(status.value, "the provider gave no reason") if status is Status.FAILED else None
