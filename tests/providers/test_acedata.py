@@ -13,48 +13,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.providers.helpers import SEEN_AT, encoded_twice, junk, links, mutated
-from wanpoll import Failure, Rate, Status, Task, UsageError
+from tests.providers.recorded.acedata import (
+    AUDIO,
+    CODED,
+    EXPECTED,
+    IMAGE,
+    INPUT,
+    MESSAGE,
+    MIXED,
+    RECORD,
+    SEVERAL,
+    TASK,
+    TASKS,
+    VIDEO,
+    finished,
+    item,
+    parts,
+    record,
+)
+from wanpoll import Failure, Poller, ProviderRefused, Rate, Status, Task, UsageError
 from wanpoll._core.readings import NOT_YET, Answer, Missed, NoSuchTask, NotYet, Observation, Reading, Refused, Rejected
 from wanpoll.exceptions import DecodeError, TransportError
 from wanpoll.providers import AceData, Reply
 from wanpoll.providers._acedata_rules import MEDIA, RULES, WORDS, decide, read_facts
 from wanpoll.providers.rules import values_at
-
-TASK = Task("a4bca552-d964-46a1-8ff7-fd922f916582", "acedata")
-VIDEO = (
-    "https://dashscope-result-sh.oss.example/1d/db/20260124/da477ba2/0d2042f9.mp4"
-    "?Expires=1769349278&OSSAccessKeyId=LTAI5tKP&Signature=SjBa4wRcDVx3SSYu%2Fx7BYCFQk0s%3D"
-)
-INPUT = "https://inputs.example/echoed.png"
-
-RECORD: dict[str, Any] = {
-    "_id": "6974ce81ff2676299c399252",
-    "id": TASK.id,
-    "api_id": "6a4ecdbf-b219-4505-8277-5ec4b1ac14f8",
-    "application_id": "52933893-8e8b-4cd6-b9e5-2354eedea000",
-    "created_at": 1769262721.763,
-    "credential_id": "c7173d71-d234-413e-ab72-7bfa6715d12f",
-    "request": {
-        "action": "text2video",
-        "model": "wan2.6-t2v",
-        "prompt": "Astronauts shuttle from space to volcano",
-        "duration": 5,
-    },
-    "trace_id": "b9cf9569-4010-46b1-80ec-efc881126eac",
-    "type": "videos",
-    "user_id": "ad7afe47-cea9-4cda-980f-2ad8810e51cf",
-    "job_id": "0d2042f9-ba8d-496d-8ab5-182617e28f9e",
-    "response": {"success": True, "video_url": VIDEO, "state": "completed", "task_id": TASK.id},
-    "duration": 787.3310000896454,
-    "finished_at": 1769263509.094,
-}
-"""The document of "Wan Tasks API", of one task."""
-
-SEVERAL: dict[str, Any] = {"items": [RECORD, RECORD], "count": 2}
-"""Its document of two tasks, which are one and the same."""
-
-MESSAGE = {"success": False, "error": {"code": "api_error", "message": "fetch failed"}, "trace_id": "2cf86e86"}
-"""Its document of an error."""
+from wanpoll.simulator import Simulator
 
 
 def acedata(key: str = "0123456789abcdef0123456789abcdef", **options: Any) -> AceData:
@@ -76,16 +59,6 @@ def seen(document: Any) -> Observation:
     (observation,) = reading.observations
     assert isinstance(observation, Observation)
     return observation
-
-
-def record(response: Any, **fields: Any) -> dict[str, Any]:
-    """An unfinished record of `TASK`, which echoes an input."""
-    request = {"image_url": INPUT, "video_url": INPUT, "callback_url": INPUT, "state": "completed"}
-    return {"id": TASK.id, "created_at": 1769262721.763, "request": request, "response": response, **fields}
-
-
-def finished(response: Any) -> dict[str, Any]:
-    return record(response, finished_at=1769263509.094)
 
 
 def is_unreadable(reading: Any) -> bool:
@@ -205,7 +178,6 @@ def test_odd_times(stamp):
 
 # -- the table, row by row ---------------------------------------------------------------------------------------------
 
-CODED = {"code": "bad_request", "message": "no channel available"}
 ROWS = [
     (record(None), Status.PENDING),
     (record([]), Status.PENDING),
@@ -307,6 +279,15 @@ PAIRS = [
     (record({"status": 200, "message": "ok"}), Status.RUNNING),
     (record({"status": True, "message": "m"}), Status.RUNNING),
     (record({"status": "400", "message": "m"}), None),
+    # an error that cannot be read
+    (record({"success": True, "error": {"code": ["bad_request"]}}), Status.RUNNING),
+    (record({"state": "completed", "success": True, "error": {"code": ["x"]}, "video_url": VIDEO}), Status.RUNNING),
+    (finished({"success": True, "error": {"code": ["bad_request"]}, "video_url": VIDEO}), Status.FAILED),
+    (record({"success": True, "error": {"detail": "no"}}), Status.FAILED),
+    # a code that is none
+    (record({"success": False, "error": {"code": ["bad_request"], "message": "m"}}), Status.RUNNING),
+    (record({"success": False, "error": {"code": 0, "message": "m"}}), Status.RUNNING),
+    (record({"success": False, "error": {"code": 1013}}), Status.FAILED),
     # unknown words
     (record({"state": "dreaming"}), None),
     (finished({"state": "dreaming", "success": True, "video_url": VIDEO}), None),
@@ -315,8 +296,11 @@ PAIRS = [
     (record({"state": "dreaming", "success": False}), Status.RUNNING),
     # words that are none
     (finished({"state": "", "success": True, "video_url": VIDEO}), Status.SUCCEEDED),
-    (record({"state": None, "status": ["completed"], "video_url": VIDEO}), Status.RUNNING),
-    (record({"state": {"completed": True}, "video_url": VIDEO}), Status.RUNNING),
+    (record({"state": None, "status": ["completed"], "video_url": VIDEO}), None),
+    (record({"state": {"completed": True}, "video_url": VIDEO}), None),
+    (finished({"state": [], "success": True, "video_url": VIDEO}), Status.SUCCEEDED),
+    (finished({"state": ["completed"], "success": True, "video_url": VIDEO}), None),
+    (record({"state": {"a": 1}, "status": "completed", "video_url": VIDEO}), Status.SUCCEEDED),
     # flags that are none
     (finished({"success": "true", "video_url": VIDEO}), Status.RUNNING),
     (finished({"success": 1, "video_url": VIDEO}), Status.RUNNING),
@@ -352,9 +336,24 @@ def test_explanation():
     """The notes name the word, the row and the links."""
     notes = acedata().explain(Reply(200, json.dumps(RECORD).encode(), SEEN_AT)).notes
 
-    assert "the word in response is 'completed': SUCCEEDED" in notes
+    assert "response.state is 'completed': SUCCEEDED" in notes
     assert "a word for success, and a link: SUCCEEDED" in notes
     assert "response.video_url: video link" in notes
+
+
+@pytest.mark.parametrize(
+    ("response", "notes"),
+    [
+        ({"data": parts("failed")}, ["response.data[].state is 'failed': FAILED", "there is no reason"]),
+        ({"status": "failed", "message": "m"}, ["response.status is 'failed': FAILED", "response.message gives"]),
+        ({"success": False, "error": CODED}, ["response.error gives the reason"]),
+    ],
+)
+def test_explained_failures(response, notes):
+    """The notes tell where the word and the reason stand."""
+    told = acedata().explain(Reply(200, json.dumps(record(response)).encode(), SEEN_AT)).notes
+
+    assert all(any(each.startswith(note) for each in told) for note in notes)
 
 
 def test_unknown_word_is_kept():
@@ -364,8 +363,6 @@ def test_unknown_word_is_kept():
 
 
 # -- siblings: media and words of several results ----------------------------------------------------------------------
-
-AUDIO, IMAGE = "https://cdn.example/a.mp3", "https://cdn.example/i.png"
 
 
 @pytest.mark.parametrize(
@@ -422,10 +419,6 @@ PARTS = [
 ]
 
 
-def parts(*states: str) -> list[dict[str, Any]]:
-    return [{"state": state, "audio_url": f"https://cdn.example/{at}.mp3"} for at, state in enumerate(states)]
-
-
 @pytest.mark.parametrize(("states", "expected"), PARTS)
 def test_words_of_parts(states, expected):
     """Without a word of its own, a record has that of its results: all must have ended, one good one is enough."""
@@ -447,6 +440,19 @@ def test_words_of_parts(states, expected):
 def test_words_of_whole_and_parts(own, states, expected):
     """A record's word for success holds as far as its results do not say less."""
     assert expected is seen(record({"state": own, "data": parts(*states)})).status
+
+
+@pytest.mark.parametrize("silent", [{}, {"state": None}, {"state": ""}, {"state": 5}])
+@pytest.mark.parametrize("word", ["complete", "failed", "canceled"])
+def test_a_part_without_a_word(word, silent):
+    """A result without a word may still go on, whatever its siblings came to, until the record is finished."""
+    data = [*parts(word), {"audio_url": AUDIO, **silent}]
+    ends = {"complete": Status.SUCCEEDED, "failed": Status.FAILED, "canceled": Status.CANCELED}
+
+    assert Status.RUNNING is seen(record({"success": True, "data": data})).status
+    assert ends[word] is seen(finished({"success": True, "data": data})).status
+    assert Status.SUCCEEDED is seen(record({"state": "complete", "data": data[1:]})).status
+    assert None is seen(record({"data": [*data, *parts("streaming")]})).status
 
 
 def test_early_audio():
@@ -548,6 +554,7 @@ def test_plain_answers_are_shared():
     assert read(record(None)) is NOT_YET[Status.PENDING]
     assert read(record({"state": "processing"})) is NOT_YET[Status.RUNNING]
     assert read(record({"success": True, "task_id": TASK.id})) is NOT_YET[Status.RUNNING]
+    assert read(finished({"success": True, "data": parts("complete", "running")})) is NOT_YET[Status.RUNNING]
 
 
 def test_equal_keys():
@@ -557,12 +564,6 @@ def test_equal_keys():
 
 # -- batches -----------------------------------------------------------------------------------------------------------
 
-TASKS = tuple(Task(f"task-{number}", "acedata") for number in range(6))
-
-
-def item(task: Task, response: Any, **fields: Any) -> dict[str, Any]:
-    return {"id": task.id, "response": response, **fields}
-
 
 def batch(items: Any, tasks: Sequence[Task] = TASKS, **fields: Any) -> dict[str, Status | None]:
     """What each task came to in an answer with `items`."""
@@ -570,24 +571,6 @@ def batch(items: Any, tasks: Sequence[Task] = TASKS, **fields: Any) -> dict[str,
     assert isinstance(reading, Answer)
     assert all(isinstance(each, Observation) for each in reading.observations)
     return {each.task_id: each.status for each in reading.observations if isinstance(each, Observation)}
-
-
-MIXED = [
-    item(TASKS[0], None),
-    item(TASKS[1], {"state": "processing"}),
-    item(TASKS[2], {"state": "completed", "video_url": VIDEO}),
-    item(TASKS[3], {"success": False, "error": CODED}),
-    item(TASKS[4], {"state": "dreaming"}),
-    item(TASKS[5], {"state": "canceled"}),
-]
-EXPECTED = {
-    "task-0": Status.PENDING,
-    "task-1": Status.RUNNING,
-    "task-2": Status.SUCCEEDED,
-    "task-3": Status.FAILED,
-    "task-4": None,
-    "task-5": Status.CANCELED,
-}
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -662,6 +645,7 @@ def test_explained_batch():
 
     assert isinstance(explanation.reading, Answer)
     assert [each.task_id for each in explanation.reading.observations] == [TASK.id]
+    assert f"{TASK.id} is among the items:" in explanation.notes
     assert "1 of 1 tasks are among 2 items" in explanation.notes
 
 
@@ -687,8 +671,8 @@ ERROR_ROWS = [
     (401, "", REFUSED),
     (403, "something_new", REFUSED),
     (400, "bad_request", REJECTED),
-    (400, "api_not_implemented", REJECTED),
-    (404, "no_api", REJECTED),
+    (400, "api_not_implemented", REFUSED),
+    (404, "no_api", REFUSED),
     (200, "bad_request", REJECTED),
     (429, "too_many_requests", SLOW),
     (429, "", SLOW),
@@ -708,6 +692,7 @@ ERROR_ROWS = [
     (599, "", RETRY),
     (200, "api_error", RETRY),
     (200, "invalid_token", REFUSED),
+    (200, "no_api", REFUSED),
 ]
 
 
@@ -735,9 +720,28 @@ def test_errors_carry_their_words():
     document = {"success": False, "error": {"code": "used_up", "message": "top up"}}
 
     assert Refused("used_up", "top up") == read(document, 403)
-    assert Rejected(Failure("no_api", "no such API")) == read(
-        {"error": {"code": "no_api", "message": "no such API"}}, 404
+    assert Rejected(Failure("bad_request", "no id")) == read(
+        {"error": {"code": "bad_request", "message": "no id"}}, 400
     )
+
+
+@pytest.mark.parametrize(("status", "code"), [(404, "no_api"), (400, "api_not_implemented")])
+@pytest.mark.parametrize("tasks", [(TASK,), TASKS], ids=["one", "several"])
+def test_a_misspelt_service(status, code, tasks):
+    """A service that does not exist is the account's fault: it is refused, in the provider's words; no task is lost."""
+    document = {"success": False, "error": {"code": code, "message": "no such API"}}
+
+    assert Refused(code, "no such API") == read(document, status, tasks)
+
+
+async def test_no_such_api_is_told_at_once():
+    """Whoever waits where there is no such API is told at once, in the words of Ace Data Cloud."""
+    async with Simulator() as simulator:
+        base_url = simulator.provider(dialect="acedata").base_url
+        (task_id,) = simulator.submit(dialect="acedata")
+        async with Poller(AceData("sk-simulated", base_url=f"{base_url}/no-such")) as poller:
+            with pytest.raises(ProviderRefused, match="no_api"):
+                await poller.wait_for(task_id, timeout=10)
 
 
 @pytest.mark.parametrize(

@@ -11,43 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.providers.helpers import SEEN_AT, encoded_twice, junk, links, mutated
+from tests.providers.recorded.anyfast import SUCCESS, TASK, UPSTREAM, VIDEO, answer
 from wanpoll import Failure, Rate, Status, Task
 from wanpoll._core.readings import NOT_YET, Answer, Missed, NoSuchTask, NotYet, Observation, Reading, Refused, Rejected
 from wanpoll.exceptions import DecodeError, TransportError
 from wanpoll.providers import AnyFast, Reply
 
-TASK = Task("asyntask_0abc", "anyfast")
-VIDEO = "https://h.example/o.mp4?Expires=1769349278&Signature=a%2Fb%2Bc%3D"
-UPSTREAM = "https://h.example/upstream.mp4?Signature=x"
 NO_REASON = "the provider gave no reason"
-
-SUCCESS: dict[str, Any] = {
-    "code": "success",
-    "message": "",
-    "data": {
-        "task_id": TASK.id,
-        "action": "firstTailGenerate",
-        "status": "SUCCESS",
-        "progress": "100%",
-        "result_url": VIDEO,
-        "fail_reason": VIDEO,
-        "submit_time": 1769000000,
-        "start_time": 1769000010,
-        "finish_time": 1769000100,
-        "request_id": "q",
-        "data": {
-            "output": {
-                "task_id": "upstream-id",
-                "task_status": "SUCCEEDED",
-                "video_url": UPSTREAM,
-                "orig_prompt": "a horse",
-                "submit_time": "2026-01-21 12:53:20.000",
-            },
-            "usage": {"SR": 720, "duration": 5, "video_count": 1, "ratio": "16:9"},
-        },
-    },
-}
-"""The fields of "HappyHorse Task Query", filled in."""
 
 
 def anyfast(key: str = "0123456789abcdef") -> AnyFast:
@@ -69,13 +39,6 @@ def seen(document: Any) -> Observation:
     (observation,) = reading.observations
     assert isinstance(observation, Observation)
     return observation
-
-
-def answer(word: Any, **fields: Any) -> dict[str, Any]:
-    """A document about `TASK` as it is while nothing has come of it yet."""
-    unset = {"progress": "", "result_url": "", "fail_reason": "", "submit_time": 1769000000, "start_time": 0}
-    data = {"task_id": TASK.id, "status": word, **unset, "finish_time": 0, "data": None, **fields}
-    return {"code": "success", "message": "", "data": data}
 
 
 def is_unreadable(reading: Any) -> bool:

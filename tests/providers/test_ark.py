@@ -26,35 +26,12 @@ from tests.providers.documents import (
     reply,
     statuses,
 )
+from tests.providers.recorded.ark import DONE, TASK, TASKS, item
 from wanpoll import Failure, NotSupported, Rate, Status, Task
 from wanpoll._core.readings import NOT_YET, Answer, NoSuchTask, Observation
 from wanpoll.providers import Ark
 
-TASKS = [Task(f"cgt-20260331175019-{name}", "ark") for name in ("a", "b", "c")]
-TASK = TASKS[0]
 PROVIDER = Ark("ark-0123456789").bind({})
-
-
-def item(status: Any = "succeeded", *, task: Task = TASK, **fields: Any) -> dict[str, Any]:
-    """A task as Ark tells of it, singly and in lists."""
-    return {
-        "id": task.id,
-        "model": "doubao-seedance-1-0-pro-250528",
-        "status": status,
-        "created_at": 1_743_414_619,
-        "updated_at": 1_743_414_673,
-        "service_tier": "default",
-        **fields,
-    }
-
-
-DONE = item(
-    content={"video_url": LINK, "last_frame_url": "https://h.example/last.png"},
-    usage={"completion_tokens": 108_900, "total_tokens": 108_900},
-    seed=10,
-    resolution="720p",
-)
-"""The answer of "Query a video generation task"."""
 
 
 def read(answer: Any, status: int = 200) -> Any:

@@ -1,55 +1,51 @@
-"""The contract of a provider: DashScope keeps it, and each part of it can be broken."""
+"""The contract of a provider: all of them keep it, and each part of it can be broken."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import attrs
 import pytest
 
-from tests.providers.helpers import TASK, output
 from tests.providers.parcels import SAMPLES, Parcels
-from tests.providers.test_dashscope import EDIT, LOST, URL, VIDEO
+from tests.providers.recorded import acedata, anyfast, ark, dashscope, json_provider, minimax, replicate, vapi
+from tests.providers.recorded.acedata import CODED, finished, record
 from tests.providers.wrong import WRONG
-from wanpoll import Status, UsageError
-from wanpoll.providers import DashScope, Missed, NoSuchTask, Refused, Rejected
-from wanpoll.testing import Sample, answers, contract
+from wanpoll import NotSupported, Outcome, Status, UsageError
+from wanpoll.providers import AceData, AnyFast, Ark, DashScope, MiniMax, NoSuchTask, Provider, Replicate, VApi
+from wanpoll.testing import BatchSample, Sample, answers, contract, hostile, rest
+from wanpoll.testing.mutations import unfinished
 from wanpoll.testing.samples import Subject
 
-DASHSCOPE = [
-    Sample(VIDEO, Status.SUCCEEDED, task=TASK, media=("https://dashscope-a717.oss-accelerate.example/xxx.mp4?xxxx",)),
-    Sample(EDIT, Status.SUCCEEDED, task=TASK),
-    Sample(output("SUCCEEDED", results=[{"url": URL}, LOST]), Status.SUCCEEDED, task=TASK, media=(URL,)),
-    Sample(
-        output("SUCCEEDED", choices=[{"message": {"content": [{"text": "t"}, {"image": URL}]}}]),
-        Status.SUCCEEDED,
-        task=TASK,
-        media=(URL,),
-    ),
-    Sample(output("RUNNING", task_metrics={"TOTAL": 4, "SUCCEEDED": 1, "FAILED": 0}), Status.RUNNING, task=TASK),
-    Sample(output("PENDING", submit_time="2026-03-01 17:38:24.817"), Status.PENDING, task=TASK),
-    Sample(output("FAILED", code="C", message="m"), Status.FAILED, task=TASK, failure="C"),
-    Sample(output("FAILED") | {"code": "D", "message": "n"}, Status.FAILED, task=TASK, failure="D"),
-    Sample(output("CANCELED"), Status.CANCELED, task=TASK),
-    Sample(output("UNKNOWN"), NoSuchTask, task=TASK),
-    Sample(output("BLOCKED"), None, task=TASK),
-    Sample({"code": "InvalidApiKey", "message": "m"}, Refused, http=401, task=TASK, failure="InvalidApiKey"),
-    Sample({"code": "InvalidParameter", "message": "m"}, Rejected, http=400, task=TASK, failure="InvalidParameter"),
-    Sample({"code": "Throttling", "message": "m"}, Missed, http=429, task=TASK),
-    Sample(b"<html>", Missed, http=502, task=TASK),
-]
+ACCOUNTS: dict[str, tuple[Provider, Sequence[Sample | BatchSample]]] = {
+    "DashScope": (DashScope("key"), dashscope.SAMPLES),
+    "AceData wan": (AceData("key"), acedata.WAN),
+    "AceData suno": (AceData("key", service="suno"), acedata.SIBLINGS),
+    "AnyFast": (AnyFast("key"), anyfast.SAMPLES),
+    "VApi by keys": (VApi("key"), vapi.TOLD_APART),
+    "VApi by context": (VApi("key"), vapi.BY_CONTEXT),
+    "MiniMax": (MiniMax("key"), minimax.SAMPLES),
+    "Replicate": (Replicate("key"), replicate.SAMPLES),
+    "Ark": (Ark("key"), ark.SAMPLES),
+    "JsonProvider": (json_provider.acme(), json_provider.SAMPLES),
+    "Parcels": (Parcels(), SAMPLES),
+}
+"""The last one is made up, and has everything: questions by POST, batches, context, second requests, fresh links."""
 
 
-@pytest.mark.parametrize("check", contract(DashScope("key"), DASHSCOPE), ids=str)
-def test_dashscope(check):
-    """DashScope keeps the contract."""
-    check()
+def checks() -> Iterator[Any]:
+    """Each check of each account, under its name."""
+    for name, (provider, samples) in ACCOUNTS.items():
+        for check in contract(provider, samples):
+            yield pytest.param(check, id=f"{name}: {check}")
 
 
-@pytest.mark.parametrize("check", contract(Parcels(), SAMPLES), ids=str)
-def test_a_provider_with_everything(check):
-    """So does a provider that is asked by POST, in batches, with context, second requests and fresh links."""
+@pytest.mark.parametrize("check", [*checks()])
+def test_providers(check):
+    """Each provider keeps each part of the contract."""
     check()
 
 
@@ -57,7 +53,7 @@ def test_a_provider_with_everything(check):
 def test_a_wrong_provider(check):
     """Each check fails for a provider that breaks what it says, and says so itself."""
     provider = WRONG[check]
-    samples = DASHSCOPE if isinstance(provider, DashScope) else SAMPLES
+    samples = dashscope.SAMPLES if isinstance(provider, DashScope) else SAMPLES
     (mine,) = [each for each in contract(provider, samples) if str(each) == check.__doc__]
 
     with pytest.raises(AssertionError) as caught:
@@ -87,10 +83,60 @@ def test_every_check_can_fail():
     assert set(checks) - {check.__doc__ for check in WRONG} == {answers.show_enough.__doc__}
 
 
+def run(provider: Provider, samples: Sequence[Sample | BatchSample], check: Callable[[Subject], None]) -> None:
+    """Run one check, which must be in the contract."""
+    (mine,) = [each for each in contract(provider, samples) if str(each) == check.__doc__]
+    mine()
+
+
+def test_an_empty_answer_is_said_by_having_no_keys():
+    """Where an empty object is "no such task", it is not asked what it would mean with keys in it."""
+    samples = [each for each in acedata.WAN if isinstance(each, Sample) and each.means is NoSuchTask]
+
+    assert [each.document for each in samples] == [{}]
+    run(AceData("key"), samples, answers.ignore_more_keys)
+
+
+def test_a_word_that_is_not_needed():
+    """A word may be absent where another sample of the same end has none; a wrong word still ends nothing."""
+    with_word, without_word = acedata.WAN[:2]
+    stamped = Sample(finished({"state": "processing", "success": True}), Status.RUNNING, task=acedata.TASK)
+
+    run(AceData("key"), [with_word, without_word, stamped], hostile.nearly_the_word_is_no_end)
+    with pytest.raises(AssertionError, match="in place of 'completed'"):
+        run(AceData("key"), [with_word, stamped], hostile.nearly_the_word_is_no_end)
+
+
+def test_the_code_of_a_failure_is_any_text():
+    """A failure that is told by having a code has no word to come near to; where the code is no text, nothing ends."""
+    failed = Sample(record({"success": False, "error": CODED}), Status.FAILED, task=acedata.TASK)
+    submitted = Sample(record({"success": True, "task_id": acedata.TASK.id}), Status.RUNNING, task=acedata.TASK)
+
+    run(AceData("key"), [failed, submitted], hostile.nearly_the_word_is_no_end)
+
+
+def test_what_is_unfinished_keeps_its_parts():
+    """Of an answer that goes on, no part is lost when the links of a shorter one are put into it."""
+    done = {"data": [{"state": "done", "url": "https://h.example/1"}], "id": "7"}
+    going_on = {"data": [{"state": "done"}, {"state": "running"}], "id": "8"}
+    expected = {"data": [{"state": "done", "url": "https://h.example/1"}, {"state": "running"}], "id": "7"}
+
+    assert expected == unfinished(done, going_on, "7")
+
+
+def test_results_without_a_question_for_fresh_links():
+    """Where a result holds nothing to ask by, no answer is read: Jimeng's links cannot be asked for again."""
+    (done,) = [each for each in vapi.TOLD_APART if each.document is vapi.JIMENG]
+
+    with pytest.raises(NotSupported):
+        VApi("key").bind({}).ask_refresh(Outcome(vapi.TASK, Status.SUCCEEDED))
+    run(VApi("key"), [done], rest.fresh_links_are_the_answers_own)
+
+
 def test_what_is_no_provider():
     """A class, given by mistake for an instance, is named."""
     with pytest.raises(UsageError, match="is no provider; give an instance"):
-        contract(DashScope, DASHSCOPE)
+        contract(DashScope, dashscope.SAMPLES)
 
 
 def test_a_key_of_its_own_form():

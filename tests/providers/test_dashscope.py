@@ -12,56 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.providers.helpers import TASK, dashscope, links, output, read, seen, without
+from tests.providers.recorded.dashscope import EDIT, LOST, URL, VIDEO
 from wanpoll import Failure, Status, Task
 from wanpoll._core.readings import Answer, Missed, NoSuchTask, NotYet, Observation, Refused, Rejected
 from wanpoll.exceptions import DecodeError, TransportError
 from wanpoll.providers import Reply
-
-URL = "https://dashscope-result.oss.example/1d/a.mp4?Expires=1751000000&OSSAccessKeyId=k&Signature=a%2Fb%2Bc%3D"
-
-VIDEO: dict[str, Any] = {
-    "request_id": "52cade0d-905e-9b7d-a01e-xxxxxx",
-    "output": {
-        "task_id": TASK.id,
-        "task_status": "SUCCEEDED",
-        "submit_time": "2026-04-02 22:53:19.537",
-        "scheduled_time": "2026-04-02 22:53:30.427",
-        "end_time": "2026-04-02 23:00:39.287",
-        "orig_prompt": "Video 2 holds Image 3 and plays a soothing American country ballad in a coffee shop",
-        "video_url": "https://dashscope-a717.oss-accelerate.example/xxx.mp4?xxxx",
-    },
-    "usage": {
-        "duration": 15,
-        "input_video_duration": 5,
-        "output_video_duration": 10,
-        "video_count": 1,
-        "SR": 720,
-        "ratio": "16:9",
-    },
-}
-"""The document of "Wan 2.7 - Retrieve reference-to-video result"."""
-
-EDIT: dict[str, Any] = {
-    "request_id": "d1f2a1be-9c58-48af-b43f-xxxxxx",
-    "output": {
-        "task_id": TASK.id,
-        "task_status": "SUCCEEDED",
-        "submit_time": "2025-09-23 22:14:10.800",
-        "scheduled_time": "2025-09-23 22:14:10.825",
-        "end_time": "2025-09-23 22:15:23.456",
-        "results": [
-            {
-                "orig_prompt": "Change the floral dress to a vintage-style lace long dress.",
-                "actual_prompt": "Replace the pink pleated dress with a vintage-style lace long dress.",
-                "url": "https://dashscope-result-sh.oss-cn-shanghai.example/xxx.png?Expires=xxx",
-            }
-        ],
-        "task_metrics": {"TOTAL": 1, "FAILED": 0, "SUCCEEDED": 1},
-    },
-    "usage": {"image_count": 1},
-}
-"""The document of "Wan 2.5 - Retrieve editing result"."""
-
 
 # -- the questions -----------------------------------------------------------------------------------------------------
 
@@ -408,9 +363,6 @@ def test_media(fields, kind):
 def test_plain_http_links():
     """Links without TLS are links."""
     assert links(seen(output("SUCCEEDED", video_url="http://h.example/a.mp4"))) == [("http://h.example/a.mp4", "video")]
-
-
-LOST = {"code": "InternalError.Timeout", "message": "An internal timeout error has occurred."}
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])

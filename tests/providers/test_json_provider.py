@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 
 from tests.providers.documents import (
-    ELSEWHERE,
     LINK,
     REFUSED,
     REJECTED,
@@ -26,51 +25,11 @@ from tests.providers.documents import (
     statuses,
 )
 from tests.providers.helpers import SEEN_AT
+from tests.providers.recorded.json_provider import LEAST, TASK, acme, job
 from wanpoll import Failure, NotSupported, Poller, Rate, Status, Task, UsageError
 from wanpoll._core.readings import NOT_YET, Answer, Missed, NoSuchTask, Observation
 from wanpoll.providers import ErrorRule, JsonProvider, JsonRules, MediaPath, Verdict
 from wanpoll.simulator import Simulator
-
-TASK = Task("t-1", "acme")
-LEAST: dict[str, Any] = {
-    "name": "acme",
-    "base_url": "https://api.acme.example/v1/",
-    "key_variable": "ACME_API_KEY",
-    "path": "jobs/{id}",
-    "words": {"queued": Status.PENDING, "running": Status.RUNNING, "done": Status.SUCCEEDED},
-}
-MORE: dict[str, Any] = LEAST | {
-    "status": "job.state",
-    "words": {
-        "queued": Status.PENDING,
-        "running": Status.RUNNING,
-        "done": Status.SUCCEEDED,
-        "2": Status.SUCCEEDED,
-        "failed": Status.FAILED,
-        "stopped": Status.CANCELED,
-        "late": Status.EXPIRED,
-    },
-    "id": "job.id",
-    "media": (MediaPath("job.result.url", "video"), MediaPath("job.images[].url", "image")),
-    "failure": ("job.error.code", "job.error.text"),
-    "error": ("problem.code", "problem.text"),
-    "errors": (ErrorRule(Verdict.REJECTED, codes=("BAD*",)), ErrorRule(Verdict.SLOW_DOWN, http=(429,))),
-    "progress": "job.percent",
-    "scale": 100,
-    "times": ("job.made", None, "job.ended"),
-    "usage": "job.cost",
-    "no_such_task": (404, "gone", "NO_TASK"),
-    "quota": Rate(7, per=2.0),
-    "interval": 3.0,
-}
-
-
-def acme(**changes: Any) -> JsonProvider:
-    return JsonProvider("sk-0123456789", **(MORE | changes)).bind({})
-
-
-def job(state: Any = "done", **fields: Any) -> dict[str, Any]:
-    return {"job": {"id": TASK.id, "state": state, **fields}, "request": {"url": ELSEWHERE}}
 
 
 def read(document: Any, status: int = 200, **changes: Any) -> Any:
@@ -246,6 +205,9 @@ def test_what_nobody_knows_is_named():
         ("no_such_task", 404),
         ("no_such_task", (None,)),
         ("no_such_task", (True,)),
+        ("no_such_task", (403,)),
+        ("no_such_task", (404, 429)),
+        ("no_such_task", ("gone", 500)),
         ("errors", Verdict.RETRY),
         ("errors", ("BAD",)),
         ("method", "DELETE"),
@@ -354,16 +316,40 @@ def test_no_such_task():
     assert kind_of(read(b"<html>not found</html>", 404)) == RETRY
 
 
+@pytest.mark.parametrize(("status", "expected"), [(401, REFUSED), (403, REFUSED), (429, SLOW), (500, RETRY)])
+def test_no_such_task_is_about_the_task(status, expected):
+    """The code of an unknown task counts for nothing where the status tells of the account or the server."""
+    assert expected == kind_of(read({"problem": {"code": "NO_TASK", "text": "m"}}, status))
+
+
 # -- errors ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("code", "status", "expected"),
-    [("BAD_ID", 400, REJECTED), ("BAD_ID", 200, REJECTED), ("x", 429, SLOW), ("x", 500, RETRY), ("x", 401, RETRY)],
+    [
+        ("BAD_ID", 400, REJECTED),
+        ("BAD_ID", 200, REJECTED),
+        ("BAD_ID", 401, REFUSED),
+        ("BAD_ID", 429, SLOW),
+        ("BAD_ID", 500, RETRY),
+        ("x", 429, SLOW),
+        ("x", 500, RETRY),
+        ("x", 401, REFUSED),
+    ],
 )
 def test_errors(code, status, expected):
-    """The rules that are given hold, at the paths that are given, and no others."""
+    """The rules that are given hold, at the paths that are given; behind them, the account's own statuses."""
     assert expected == kind_of(read({"problem": {"code": code, "text": "why"}}, status))
+
+
+def test_errors_that_are_given_come_first():
+    """What is known of a provider outranks what holds for most."""
+    errors = (ErrorRule(Verdict.SLOW_DOWN, http=(403,)),)
+
+    assert kind_of(read({}, 403, errors=errors)) == SLOW
+    assert kind_of(read({}, 401, errors=errors)) == REFUSED
+    assert kind_of(read({}, 401, errors=())) == REFUSED
 
 
 @pytest.mark.parametrize(

@@ -27,33 +27,13 @@ from tests.providers.documents import (
     reply,
     statuses,
 )
+from tests.providers.recorded.minimax import BACKUP, FILE, SUCCESS, TASK, document
 from wanpoll import Failure, Media, NotSupported, Outcome, Rate, Status, Task
 from wanpoll._core.readings import NOT_YET, Answer, Missed, Observation, Refused, Rejected
 from wanpoll.exceptions import TransportError
 from wanpoll.providers import MiniMax
 
-TASK = Task("314", "minimax")
-BACKUP = "https://backup.example/o.mp4?Signature=x"
 PROVIDER = MiniMax("sk-0123456789").bind({})
-
-
-def document(status: Any = "Processing", *, code: Any = 0, message: str = "success", **fields: Any) -> dict[str, Any]:
-    """An answer about `TASK`."""
-    return {"task_id": TASK.id, "status": status, **fields, "base_resp": {"status_code": code, "status_msg": message}}
-
-
-SUCCESS = document("Success", file_id="99", video_width=768, video_height=1152)
-FILE: dict[str, Any] = {
-    "file": {
-        "file_id": 99,
-        "filename": "o.mp4",
-        "bytes": 0,
-        "created_at": 1769000000,
-        "download_url": LINK,
-        "backup_download_url": BACKUP,
-    },
-    "base_resp": {"status_code": 0, "status_msg": "success"},
-}
 
 
 def read(answer: Any, status: int = 200) -> Any:
@@ -400,7 +380,7 @@ def test_explain():
         "status is 'Success': SUCCEEDED",
         "file_id is '99': not an end before a second request gives the file's link",
     )
-    assert failed.notes[1:] == ("status is 'Fail': FAILED", "the task failed with base_resp.status_code 1027")
+    assert failed.notes[1:] == ("status is 'Fail': FAILED", "base_resp.status_code is 1027: the task failed with it")
     assert refused.notes[1:] == ("error '1004' matches 1004 1008 2049: the account is refused",)
     assert PROVIDER.explain(reply(document())).reading == Answer((Observation(TASK.id, Status.RUNNING, "Processing"),))
 

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 
 from tests.providers.documents import (
-    ELSEWHERE,
     LINK,
     REFUSED,
     RETRY,
@@ -25,32 +24,10 @@ from tests.providers.documents import (
     statuses,
 )
 from tests.providers.helpers import SEEN_AT
-from wanpoll import Failure, Rate, Status, Task
+from tests.providers.recorded.replicate import PLAIN, PREDICTION, TASK
+from wanpoll import Failure, Rate, Status
 from wanpoll._core.readings import NOT_YET, Answer, NoSuchTask, Refused
 from wanpoll.providers import MediaPath, Replicate
-
-TASK = Task("gm3qorzdhgbfurvjtvhg6dckhu", "replicate")
-PLAIN = "https://replicate.delivery/pbxt/xyz/output.mp4"
-PREDICTION: dict[str, Any] = {
-    "id": TASK.id,
-    "model": "acme/video",
-    "version": "5c7d5dc6dd8bf75c",
-    "input": {"prompt": "a cat", "image": ELSEWHERE},
-    "logs": "",
-    "output": PLAIN,
-    "error": None,
-    "status": "succeeded",
-    "created_at": "2023-09-08T16:19:34.765994Z",
-    "data_removed": False,
-    "started_at": "2023-09-08T16:19:34.779176Z",
-    "completed_at": "2023-09-08T16:19:34.791859Z",
-    "metrics": {"predict_time": 0.012683, "total_time": 0.025366},
-    "urls": {
-        "cancel": f"https://api.replicate.com/v1/predictions/{TASK.id}/cancel",
-        "get": f"https://api.replicate.com/v1/predictions/{TASK.id}",
-    },
-}
-"""A prediction, after the example of "Predictions"."""
 
 
 def replicate(**changes: Any) -> Replicate:

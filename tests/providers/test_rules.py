@@ -40,6 +40,16 @@ def test_classify(http, code, expected):
     assert expected is classify(RULES, http, code).verdict
 
 
+@pytest.mark.parametrize("http", [401, 402, 403, 408, 425, 429, 500, 502, 503, 504, 529])
+def test_rejections_are_about_the_question(http):
+    """No rule, however wide, rejects a question for what tells of the account or the server; other verdicts hold."""
+    rejecting = (ErrorRule(Verdict.REJECTED), ErrorRule(Verdict.REJECTED, codes=("x",), http=(http,)))
+
+    assert Verdict.RETRY is classify(rejecting, http, "x").verdict
+    assert Verdict.REFUSED is classify((*rejecting, ErrorRule(Verdict.REFUSED)), http, "x").verdict
+    assert Verdict.REJECTED is classify(rejecting, 400, "x").verdict
+
+
 @given(st.integers(), st.text())
 def test_without_rules(http, code):
     """Without rules, nothing is ever a verdict on a task or an account."""

@@ -28,12 +28,12 @@ from tests.providers.documents import (
     reply,
     statuses,
 )
+from tests.providers.recorded.vapi import DASHSCOPE, FILE, JIMENG, MINIMAX, TASK, jimeng, risk
 from wanpoll import Failure, Media, NotSupported, Outcome, Rate, Status, Task, UsageError
 from wanpoll._core.readings import NOT_YET, Answer, NoSuchTask, Refused
 from wanpoll.providers import VApi
 
 PROVIDER = VApi("sk-0123456789").bind({})
-TASK = Task("12345678901234567890", "vapi")
 
 SEED = """
 {
@@ -50,45 +50,6 @@ SEED = """
 }
 """
 """The success response of "Query: Task Results"; the comment in it is the documentation's, not the wire's."""
-
-JIMENG: dict[str, Any] = {
-    "code": 10000,
-    "data": {
-        "status": "done",
-        "resp_data": '{"urls":[]}',
-        "video_url": LINK,
-        "image_urls": None,
-        "binary_data_base64": [],
-    },
-    "message": "Success",
-    "request_id": "q",
-    "status": 10000,
-    "time_elapsed": "55.7ms",
-}
-
-MINIMAX: dict[str, Any] = {
-    "task_id": TASK.id,
-    "status": "Success",
-    "file_id": "99",
-    "base_resp": {"status_code": 0, "status_msg": "success"},
-}
-FILE: dict[str, Any] = {"file": {"file_id": 99, "download_url": LINK}, "base_resp": {"status_code": 0}}
-
-DASHSCOPE: dict[str, Any] = {
-    "request_id": "r",
-    "output": {"task_id": TASK.id, "task_status": "SUCCEEDED", "video_url": LINK, "orig_prompt": ELSEWHERE},
-    "usage": {"SR": 720},
-}
-
-
-def jimeng(status: Any = "done", *, code: Any = 10000, message: str = "Success", **fields: Any) -> dict[str, Any]:
-    """An answer of Jimeng's."""
-    return JIMENG | {"code": code, "status": code, "message": message, "data": {"status": status, **fields}}
-
-
-def risk(code: Any, **fields: Any) -> dict[str, Any]:
-    """An error of Jimeng's: without data."""
-    return JIMENG | {"code": code, "status": code, "message": "why", "data": None, **fields}
 
 
 def read(answer: Any, status: int = 200, upstream: str | None = None, task: Task = TASK) -> Any:
@@ -485,7 +446,10 @@ def test_explain():
         "data.video_url: video link",
         "1 media at 2 listed paths",
     )
-    assert "code is '50411': the task failed with it" in PROVIDER.explain(reply(risk(50411), 400)).notes
+    assert "code is '50411', content risk: the task failed with it" in PROVIDER.explain(reply(risk(50411), 400)).notes
+    own = PROVIDER.explain(reply({"error": {"message": "m", "type": "new_api_error"}}, 401))
+    assert "error is an object: V-API's own" in own.notes
+    assert "neither the task nor the keys tell the upstream" in PROVIDER.explain(reply({"a": 1})).notes
     assert one(PROVIDER.explain(reply(jimeng("generating"))).reading).status is Status.RUNNING
 
 

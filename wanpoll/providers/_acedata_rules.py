@@ -13,7 +13,7 @@ from attrs import frozen
 
 from wanpoll._core.model import Failure, Status
 from wanpoll.providers.rules import MediaPath
-from wanpoll.providers.wire import read_error_words
+from wanpoll.providers.wire import id_text, read_error_words
 
 WORDS: Mapping[str, Status] = {
     "pending": Status.RUNNING,
@@ -53,6 +53,9 @@ MEDIA = (
 
 _TELLING = ("state", "status", "error", "data", "finished_at")
 
+_NO_TEXT = "(no text)"
+"""What a list or an object in the place of a word counts as: a word that is not in the table."""
+
 _WHOLE = (Status.RUNNING, Status.FAILED, Status.CANCELED, Status.SUCCEEDED, None)
 """Of two words about one thing, the one that promises less counts, and one of the table more than another."""
 
@@ -86,10 +89,14 @@ class Facts:
         return error if isinstance(error, dict) and any(error.values()) else None
 
     @property
+    def code(self) -> str:
+        """The code of the error; empty where there is none, or none that can be read."""
+        return id_text((self.error or {}).get("code")) or ""
+
+    @property
     def finished(self) -> bool:
         """Whether `finished_at` is set, at the record or in its `response`."""
-        stamps = (self.record.get("finished_at"), self.response and self.response.get("finished_at"))
-        return any(isinstance(stamp, int | float | str) and bool(stamp) for stamp in stamps)
+        return _is_stamped(self.record, self.response or {})
 
     @property
     def http(self) -> int | None:
@@ -121,18 +128,23 @@ RULES = (
     Rule("a word for canceled", lambda f: f.said is Status.CANCELED, Status.CANCELED),
     Rule(
         "success is false and the error is an object with a code",
-        lambda f: f.success is False and bool(f.error and f.error.get("code")),
+        lambda f: f.success is False and f.code not in ("", "0"),
         Status.FAILED,
     ),
     Rule(
-        "success is true and the error is an object",
-        lambda f: f.success is True and f.error is not None,
+        "success is true and the error is an object with a text or a number",
+        lambda f: f.success is True and any(map(id_text, (f.error or {}).values())),
         Status.FAILED,
     ),
     Rule(
         "finished, and success is false or the error is an object",
         lambda f: f.finished and (f.success is False or f.error is not None),
         Status.FAILED,
+    ),
+    Rule(
+        "success is true and the error is an object that cannot be read",
+        lambda f: f.success is True and f.error is not None,
+        Status.RUNNING,
     ),
     Rule("a stored upstream error: status from 400 on, and a message", lambda f: f.http is not None, Status.FAILED),
     Rule("success is false, not finished and no error code: a hiccup", lambda f: f.success is False, Status.RUNNING),
@@ -157,7 +169,14 @@ against the provider's word. Success needs a link as well: links come late in so
 def read_facts(record: Mapping[str, Any]) -> Facts:
     """The facts of `record`."""
     response = record.get("response")
-    return Facts(record, response, _word(response)) if isinstance(response, dict) else Facts(record, None, "")
+    if not isinstance(response, dict):
+        return Facts(record, None, "")
+    return Facts(record, response, _word(response, _is_stamped(record, response)))
+
+
+def _is_stamped(*places: Mapping[str, Any]) -> bool:
+    stamps = [place.get("finished_at") for place in places]
+    return any(isinstance(stamp, int | float | str) and bool(stamp) for stamp in stamps)
 
 
 def decide(facts: Facts) -> Rule:
@@ -174,8 +193,18 @@ def not_done(record: Mapping[str, Any]) -> Status | None:
         word = response.get(name)
         if type(word) is str and WORDS.get(word) is Status.RUNNING:
             return Status.RUNNING
+    if response.get("state") is None and response.get("status") is None and _has_a_running_part(response.get("data")):
+        return Status.RUNNING
     flagged = any(map(response.get, _TELLING)) or record.get("finished_at")
     return None if flagged or response.get("success") is not True else Status.RUNNING
+
+
+def _has_a_running_part(data: Any) -> bool:
+    for part in data if type(data) is list else ():
+        word = part.get("state") if type(part) is dict else None
+        if type(word) is str and WORDS.get(word) is Status.RUNNING:
+            return True
+    return False
 
 
 def read_failure(facts: Facts, status: Status) -> Failure | None:
@@ -190,16 +219,44 @@ def read_failure(facts: Facts, status: Status) -> Failure | None:
     return Failure(code or status.value, message or "the provider gave no reason")
 
 
-def _word(response: Mapping[str, Any]) -> str:
+def place_of(facts: Facts) -> str:
+    """Where the word of `facts` stands: for `explain`."""
+    own = [name for name in ("state", "status") if _said((facts.response or {}).get(name)) == facts.word]
+    return f"response.{own[0]}" if own else "response.data[].state"
+
+
+def place_of_reason(facts: Facts) -> str:
+    """Where `read_failure` finds the reason: for `explain`."""
+    response = facts.response or {}
+    if any(read_error_words(response.get("error"))):
+        return "response.error gives the reason"
+    return "response.message gives the reason" if isinstance(response.get("message"), str) else "there is no reason"
+
+
+def _word(response: Mapping[str, Any], finished: bool) -> str:
     """The word of the response; that of its parts where they say less, or where it has none."""
     own = _pick((response.get("state"), response.get("status")), _WHOLE)
-    data = response.get("data")
-    parts = [part.get("state") for part in data if isinstance(part, dict)] if isinstance(data, list) else []
-    part = _pick(parts, _PARTS)
+    part = _word_of_parts(response.get("data"), finished)
     parts_decide = not own or (WORDS.get(own.lower()) is Status.SUCCEEDED and part.lower() in WORDS)
     return part if parts_decide else own
 
 
+def _word_of_parts(data: Any, finished: bool) -> str:
+    """The word of several results. One that has none may still go on: before the record is finished, no end counts."""
+    parts = [part.get("state") for part in data if isinstance(part, dict)] if isinstance(data, list) else []
+    word = _pick(parts, _PARTS)
+    all_said = all(map(_said, parts))
+    is_end = WORDS.get(word.lower(), Status.RUNNING).is_final
+    return "" if is_end and not finished and not all_said else word
+
+
 def _pick(words: Iterable[Any], order: Sequence[Status | None]) -> str:
-    known = [word.strip() for word in words if isinstance(word, str) and word.strip()]
-    return min(known, key=lambda word: order.index(WORDS.get(word.lower())), default="")
+    said = filter(None, map(_said, words))
+    return min(said, key=lambda word: order.index(WORDS.get(word.lower())), default="")
+
+
+def _said(word: Any) -> str:
+    """A word as text; empty where there is none, as with a number: some write an HTTP status there."""
+    if isinstance(word, list | dict):
+        return _NO_TEXT if word else ""
+    return word.strip() if isinstance(word, str) else ""

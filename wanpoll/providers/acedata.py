@@ -12,10 +12,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from wanpoll._core.model import Rate, Status, Task
-from wanpoll._core.readings import NOT_YET, Answer, CallReading, Missed, NoSuchTask, Observation, Reading
+from wanpoll._core.readings import NOT_YET, Answer, CallReading, NoSuchTask, Observation, Reading
 from wanpoll._core.redact import redact
 from wanpoll.exceptions import DecodeError, UsageError
-from wanpoll.providers._acedata_rules import MEDIA, WORDS, decide, not_done, read_facts, read_failure
+from wanpoll.providers._acedata_rules import (
+    MEDIA,
+    WORDS,
+    decide,
+    not_done,
+    place_of,
+    place_of_reason,
+    read_facts,
+    read_failure,
+)
 from wanpoll.providers.base import Provider
 from wanpoll.providers.exchange import Reply, Request
 from wanpoll.providers.rules import ErrorRule, Verdict
@@ -26,15 +35,17 @@ ERRORS = (
         Verdict.REFUSED,
         codes=("no_token", "invalid_token", "token_expired", "token_mismatched", "disabled", "used_up"),
     ),
+    ErrorRule(Verdict.REFUSED, http=(200, 400, 404), codes=("api_not_implemented", "no_api")),
     ErrorRule(Verdict.SLOW_DOWN, codes=("too_many_requests",)),
     ErrorRule(Verdict.RETRY, codes=("api_error", "timeout")),
     ErrorRule(Verdict.SLOW_DOWN, http=(429,)),
     ErrorRule(Verdict.REFUSED, http=(401, 402, 403)),
-    ErrorRule(Verdict.REJECTED, http=(200, 400, 404), codes=("bad_request", "api_not_implemented", "no_api")),
+    ErrorRule(Verdict.REJECTED, http=(200, 400, 404), codes=("bad_request",)),
 )
 """`token_mismatched` and `disabled` come with HTTP 400, but are about the token: it belongs to another service, or is
-switched off. No other question of the account would fare better, and a refusal loses no task. The last row is about
-the question: its form, or a service that does not exist."""
+switched off. `api_not_implemented` and `no_api` are about the service: it does not exist, or is written wrongly. No
+other question of the account would fare better, and a refusal loses no task. The last row is about the question: its
+form."""
 
 _SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _JSON = {"Content-Type": "application/json"}
@@ -45,7 +56,8 @@ class AceData(Provider):
 
     The key comes from `api_key` or ACEDATACLOUD_API_TOKEN. Questions are free and safe to repeat. No document names a
     quota: 5 questions a second, each about up to 50 tasks, is a modest guess. Give one `name` and a part of the quota
-    to each service of an account. `started_at` and `usage` stay empty: records do not tell them.
+    to each service of an account. `started_at` and `usage` stay empty: records do not tell them. For a service that
+    is not theirs, the account is refused: no task is lost.
     Raises `UsageError` for a service that is not one segment of a path.
     """
 
@@ -110,7 +122,7 @@ class AceData(Provider):
         if task_id is None and "response" not in document:
             return self._error(document, reply)
         if task_id not in (None, task.id):
-            return Missed(DecodeError(self.name, "id", "the answer is about another task"))
+            raise DecodeError(self.name, "id", "the answer is about another task")
         return Answer((self._observe(task.id, document, reply),))
 
     def _batch(self, tasks: Sequence[Task], items: Sequence[Any], reply: Reply) -> Reading:
@@ -119,6 +131,8 @@ class AceData(Provider):
         for item in items:
             task_id = item.get("id") if isinstance(item, dict) else None
             if isinstance(task_id, str) and task_id in open_ids:
+                if self.explaining:
+                    self.note(f"{task_id} is among the items:")
                 found[task_id] = seen = self._observe(task_id, item, reply)
                 if seen.status and seen.status.is_final:  # of a doubled id, the record that has ended counts
                     open_ids.remove(task_id)
@@ -130,12 +144,14 @@ class AceData(Provider):
             return Observation(task_id, status)
         facts = read_facts(record)
         if facts.word:
-            self.state(WORDS, facts.word.lower(), "the word in response")
+            self.state(WORDS, facts.word.lower(), place_of(facts))
         rule = decide(facts)
         self.note(f"{rule.says}: {rule.status.value if rule.status else 'not an end'}")
         if rule.status is None or not rule.status.is_final:
             return Observation(task_id, rule.status, facts.word)
         succeeded = rule.status is Status.SUCCEEDED
+        if not succeeded:
+            self.note(place_of_reason(facts))
         return Observation(
             task_id,
             rule.status,
@@ -159,6 +175,7 @@ class AceData(Provider):
         try:
             return decode(self.name, reply.body)
         except DecodeError:
+            self.note("the body is no JSON, so the HTTP status decides")
             return None  # a gateway's page
 
 

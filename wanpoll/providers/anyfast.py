@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from wanpoll._core.model import Failure, Rate, Status, Task
-from wanpoll._core.readings import NOT_YET, Answer, CallReading, Missed, NoSuchTask, Observation, Reading
+from wanpoll._core.readings import NOT_YET, Answer, CallReading, NoSuchTask, Observation, Reading
 from wanpoll.exceptions import DecodeError
 from wanpoll.providers.base import Provider, quoted
 from wanpoll.providers.exchange import Reply, Request
@@ -74,6 +74,7 @@ class AnyFast(Provider):
             document = decode(self.name, reply.body)
         except DecodeError:
             if reply.status != 200:
+                self.note("the body is no JSON, so the HTTP status decides")
                 return self.read_error(reply, "", "")  # a gateway's page
             raise
         if not isinstance(document, dict):
@@ -103,7 +104,7 @@ class AnyFast(Provider):
 
     def _state(self, task: Task, data: Mapping[str, Any], document: Mapping[str, Any], reply: Reply) -> Reading:
         if data.get("task_id") not in (None, task.id):
-            return Missed(DecodeError(self.name, "data.task_id", "the answer is about another task"))
+            raise DecodeError(self.name, "data.task_id", "the answer is about another task")
         word = data.get("status")
         word = "" if word is None else word
         if not isinstance(word, str):
@@ -112,6 +113,8 @@ class AnyFast(Provider):
         if status is not None and status.is_final:
             return Answer((self._end(task, status, document, reply),))
         progress = _progress(data.get("progress"))
+        if progress is not None:
+            self.note(f"data.progress: {progress:.0%} done")
         if status is not None and progress is None:
             return NOT_YET[status]
         return Answer((Observation(task.id, status, word, progress),))
@@ -123,23 +126,23 @@ class AnyFast(Provider):
             task.id,
             status,
             media=(self.media(MEDIA, document, reply) or self.media(OLD_MEDIA, document, reply)) if succeeded else (),
-            failure=None if succeeded else Failure("FAILURE", _reason(data)),
+            failure=None if succeeded else self._failure(data),
             submitted_at=read_moment(data.get("submit_time")),
             started_at=read_moment(data.get("start_time")),
             finished_at=read_moment(data.get("finish_time")),
             raw=document,
         )
 
+    def _failure(self, data: Mapping[str, Any]) -> Failure:
+        reason = data.get("fail_reason")
+        told = isinstance(reason, str) and reason.strip() and not is_link(reason)
+        self.note("data.fail_reason " + ("gives the reason" if told else "gives none: it is empty, or a link"))
+        return Failure("FAILURE", str(reason) if told else "the provider gave no reason")
+
 
 def _is_fine(code: Any) -> bool:
     """Whether the envelope's code is none of an error: relatives write "success", "200" or 0."""
     return code is None or (isinstance(code, str | int) and str(code).lower() in _FINE)
-
-
-def _reason(data: Mapping[str, Any]) -> str:
-    reason = data.get("fail_reason")
-    told = isinstance(reason, str) and reason.strip() and not is_link(reason)
-    return str(reason) if told else "the provider gave no reason"
 
 
 def _progress(value: Any) -> float | None:

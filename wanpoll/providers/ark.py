@@ -74,7 +74,9 @@ class Ark(Provider):
         if reply.status != 200 or ("error" in document and "status" not in document):
             return self._error(tasks, document, reply)
         if len(tasks) > 1 or "items" in document:
-            return Answer(tuple(self._listed(tasks, document, reply)))
+            listed = tuple(self._listed(tasks, document, reply))
+            self.note(f"{len(listed)} of {len(tasks)} tasks are among the items")
+            return Answer(listed)
         plain = None if self.explaining else _not_yet(tasks[0], document)
         return plain or Answer((self._state(tasks[0], document, reply),))
 
@@ -115,21 +117,22 @@ class Ark(Provider):
             task.id,
             status,
             media=self.media(MEDIA, document, reply) if status is Status.SUCCEEDED else (),
-            failure=None if status is Status.SUCCEEDED else _failure(status, document),
+            failure=None if status is Status.SUCCEEDED else self._failure(status, document),
             usage=usage if isinstance(usage, dict) else NOTHING,
             submitted_at=read_moment(document.get("created_at")),
             finished_at=read_moment(document.get("updated_at")),
             raw=document,
         )
 
+    def _failure(self, status: Status, document: Mapping[str, Any]) -> Failure | None:
+        code, message = read_problem(document)
+        if code or message:
+            self.note("error gives the reason")
+            return Failure(code or status.value, message)
+        self.note("error gives no reason")
+        return Failure(status.value, "the provider gave no reason") if status is Status.FAILED else None
+
 
 def _not_yet(task: Task, document: Mapping[str, Any]) -> NotYet | None:
     word = document.get("status")
     return _NOT_YET.get(word) if type(word) is str and document.get("id") == task.id else None
-
-
-def _failure(status: Status, document: Mapping[str, Any]) -> Failure | None:
-    code, message = read_problem(document)
-    if code or message:
-        return Failure(code or status.value, message)
-    return Failure(status.value, "the provider gave no reason") if status is Status.FAILED else None

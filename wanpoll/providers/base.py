@@ -295,7 +295,7 @@ class Provider(abc.ABC):
     def _verdict(self, status: int, code: str) -> Verdict:
         rule = classify(self.ERRORS, status, code)
         known = "is in no rule" if rule is NO_RULE else f"matches {rule}"
-        self.note(f"error {code!r} {known}: {rule.verdict.value}")
+        self.note(f"{f'error {code!r}' if code else f'HTTP {status} without a code'} {known}: {rule.verdict.value}")
         return rule.verdict
 
     def _missed(self, verdict: Verdict, reply: Reply, failure: Failure, detail: str) -> Missed:

@@ -87,6 +87,8 @@ def _state(
         return Answer((Observation(task.id, status, word),))
     media = provider.media(MEDIA, document, reply) if status is Status.SUCCEEDED else ()
     failure = Failure(word, "the provider gave no reason") if status is Status.FAILED else None
+    if failure:
+        provider.note(f"code is {SUCCESS[0]} or {SUCCESS[1]}: there is no reason")
     return Answer((Observation(task.id, status, word, media=media, failure=failure, raw=document),))
 
 
@@ -95,15 +97,20 @@ def _error(
 ) -> Reading:
     said, message = read_problem(document)
     if _belongs_to_task(code, data.get("status"), reply.status):
-        provider.note(f"code is {code!r}: the task failed with it")
+        kind = "content risk" if _is_risk(code) else f"no success, beside data.status {data.get('status')!r}"
+        provider.note(f"code is {code!r}, {kind}: the task failed with it")
         return Answer((Observation(task.id, Status.FAILED, failure=Failure(code, message), raw=document),))
     if reply.status == 200 and not (code or said or message):
         raise DecodeError(provider.name, "code", "neither a code nor an error")
     return provider.read_error(reply, "" if code in SUCCESS else code or said, message)
 
 
+def _is_risk(code: str) -> bool:
+    return any(fnmatchcase(code, risk) for risk in RISKS)
+
+
 def _belongs_to_task(code: str, word: Any, http: int) -> bool:
-    if any(fnmatchcase(code, risk) for risk in RISKS):
+    if _is_risk(code):
         return http in (200, 400)
     limits = CODES[0].matches(http, code)  # a limit is never the task's
     return bool(code) and http == 200 and not limits and word in ("done", "failed")

@@ -18,7 +18,7 @@ from wanpoll._core.readings import NOT_YET, Answer, NoSuchTask, NotYet, Observat
 from wanpoll.exceptions import DecodeError, NotSupported, UsageError
 from wanpoll.providers.base import Provider, quoted
 from wanpoll.providers.exchange import Reply, Request
-from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict
+from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict, may_tell_of_task
 from wanpoll.providers.wire import LINK_LIFE, check_echo, id_text, read_moment, read_object
 
 _SPOT = re.compile(r"[^\s.\[\]]+(\.[^\s.\[\]]+)*")
@@ -31,7 +31,7 @@ ERRORS = (
     ErrorRule(Verdict.SLOW_DOWN, http=(429,)),
     ErrorRule(Verdict.REFUSED, http=(401, 402, 403)),
 )
-"""What errors mean where nothing else is said; all others are asked again."""
+"""What errors mean where the rules that are given say nothing; all others are asked again."""
 
 
 # -- checks ------------------------------------------------------------------------------------------------------------
@@ -71,6 +71,10 @@ def _several(kinds: tuple[type, ...]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, tuple | list) and all(type(each) in kinds for each in value)
 
 
+def _mean_no_task(value: Any) -> bool:
+    return _several((str, int))(value) and all(may_tell_of_task(each) for each in value if type(each) is int)
+
+
 def _spots(count: int) -> _Check:
     def test(value: Any) -> bool:
         return isinstance(value, tuple | list) and len(value) == count and all(x is None or _is_spot(x) for x in value)
@@ -99,7 +103,8 @@ class JsonRules:
 
     The state: a word at `status`, whose meaning is in `words` (whole numbers are words, too; one that is not listed
     is no end). `id` is where the answer repeats the id, which is checked then. `no_such_task` lists words and codes
-    (text) and HTTP statuses (numbers) that mean that there is no such task.
+    (text) and HTTP statuses (numbers) that mean that there is no such task; those that tell of the account or the
+    server (401, 402, 403, 408, 425, 429 and from 500 on) never do.
 
     The rest: `media`; `failure`, the paths of code and message in a task that failed, and `error`, those in the error
     of a question; `progress`, a number or a text such as "45%", of which `scale` is all (100, say); `times`, the paths
@@ -114,7 +119,7 @@ class JsonRules:
     status: str = field(default="status", validator=_spot)
     id: str | None = field(default=None, validator=_spot_or_none)
     no_such_task: Sequence[str | int] = field(
-        default=(), validator=_must(_several((str, int)), "give a tuple of words, codes and HTTP statuses")
+        default=(), validator=_must(_mean_no_task, "give a tuple of words, codes and HTTP statuses such as 404")
     )
     media: Sequence[MediaPath] = field(
         default=(), validator=_must(_several((MediaPath,)), "give a tuple, as in (MediaPath('result.url', 'video'),)")
@@ -159,7 +164,8 @@ class JsonProvider(Provider):
             media=(MediaPath("result.url", "video"),),
         )
 
-    `errors` are the rules for errors of a question (else: 429 slows the account down, 401, 402 and 403 refuse it).
+    `errors` are rules for errors of a question. Where none of them holds, 429 slows the account down, 401, 402 and 403
+    refuse it, and all others are asked again.
     The quota is 5 a second where none is given. A subclass keeps the same as class attributes, with `RULES`, and
     what is given to it replaces those. Raises `UsageError`, which names the argument.
     """
@@ -188,7 +194,7 @@ class JsonProvider(Provider):
         self._become("NAME", name)
         self._become("BASE_URL", base_url)
         self._become("KEY_VARIABLE", key_variable)
-        self._become("ERRORS", errors)
+        self._become("ERRORS", None if errors is None else (*errors, *ERRORS))
         self._become("RULES", self._ruled(rules))
         self._become("ID_PATHS", (self.RULES.id,) if self.RULES.id else ())
         self._become("can_cancel", self.RULES.cancel is not None)
@@ -244,12 +250,15 @@ class JsonProvider(Provider):
         status = self.state(rules.words, word, rules.status)
         if status is None or not status.is_final:
             progress = _fraction(value_at(rules.progress, document), rules.scale)
+            if progress is not None:
+                self.note(f"{rules.progress}: {progress:.0%} done")
             return Answer((Observation(task.id, status, word, progress),))
         return Answer((self._end(task, status, document, reply),))
 
     def _error(self, task: Task, document: Mapping[str, Any], reply: Reply) -> Reading:
         code, message = _reason(self.RULES.error, document)
-        if document and (reply.status in self.RULES.no_such_task or (code and code in self.RULES.no_such_task)):
+        known = {reply.status, code} & set(self.RULES.no_such_task) - {""}
+        if document and known and may_tell_of_task(reply.status):
             self.note(f"HTTP {reply.status}, code {code!r}: no such task")
             return Answer((NoSuchTask(task.id, Failure(code or f"HTTP {reply.status}", message)),))
         if reply.status < 300 and not (code or message):
@@ -278,6 +287,8 @@ class JsonProvider(Provider):
 
     def _failure(self, status: Status, document: Mapping[str, Any]) -> Failure | None:
         code, message = _reason(self.RULES.failure, document)
+        places = " and ".join(filter(None, self.RULES.failure)) or "no path"
+        self.note(f"the reason is read at {places}" if code or message else f"there is no reason at {places}")
         if code or message:
             return Failure(code or status.value, message)
         return Failure(status.value, "the provider gave no reason") if status is Status.FAILED else None

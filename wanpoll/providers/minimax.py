@@ -94,7 +94,8 @@ def _state(provider: Provider, task: Task, document: Mapping[str, Any], reply: R
 
 def _failed(provider: Provider, task: Task, word: str, document: Mapping[str, Any]) -> Observation:
     code, message = _problem(document)
-    provider.note(f"the task failed with base_resp.status_code {code or 0}")
+    belongs = f"base_resp.status_code is {code}: the task failed with it"
+    provider.note(belongs if code else "base_resp has no code of an error: the word is the reason")
     failure = Failure(code or word, message or "the provider gave no reason")
     return Observation(task.id, Status.FAILED, word, failure=failure, raw=document)
 

@@ -31,7 +31,8 @@ class Verdict(enum.Enum):
 class ErrorRule:
     """`verdict` holds where the HTTP status is among `http` (any, when empty) and the code matches one of `codes`.
 
-    Codes are shell patterns ("Throttling*"); no codes match any.
+    Codes are shell patterns ("Throttling*"); no codes match any. A rule that rejects the question never holds for
+    HTTP 401, 402, 403, 408, 425, 429 and from 500 on: these tell of the account and the server, never of a task.
     """
 
     verdict: Verdict
@@ -42,12 +43,19 @@ class ErrorRule:
         """Whether the rule speaks about this answer."""
         if self.http and http not in self.http:
             return False
+        if self.verdict is Verdict.REJECTED and not may_tell_of_task(http):
+            return False
         return not self.codes or any(fnmatchcase(code, pattern) for pattern in self.codes)
 
     def __str__(self) -> str:
         among = " ".join(map(str, self.http)) if isinstance(self.http, tuple) else self.http
         http = f" of HTTP {among}" if self.http else ""
         return f"{' '.join(self.codes) or 'any code'}{http}"
+
+
+def may_tell_of_task(http: int) -> bool:
+    """Whether an answer with this HTTP status may say something of a task, and not of the account or the server."""
+    return http not in (401, 402, 403, 408, 425, 429) and http < 500
 
 
 NO_RULE = ErrorRule(Verdict.RETRY)

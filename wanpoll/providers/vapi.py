@@ -70,6 +70,8 @@ class VApi(MiniMaxFiles):
                 by = "the task's context" if named == upstream else "the keys of the answer"
                 self.note(f"upstream {upstream}, by {by}")
             return UPSTREAMS[upstream](self, task, document, reply)
+        own = isinstance(document.get("error"), dict)
+        self.note("error is an object: V-API's own" if own else "neither the task nor the keys tell the upstream")
         code, message = read_problem(document)
         if reply.status == 200 and not (code or message):
             raise DecodeError(self.name, "the body", f"of none of the upstreams {', '.join(UPSTREAMS)}")

@@ -76,6 +76,8 @@ def ignore_order(subject: Subject) -> None:
 def ignore_more_keys(subject: Subject) -> None:
     """Keys that nobody documents mean nothing"""
     for sample in _json(subject):
+        if sample.document == {}:
+            continue  # that it has no key is what it says
         expected = gist(subject.read_sample(sample), [sample.task], documents=False)
         reading = subject.read([sample.task], with_more_keys(sample.document), sample.http)
         found = gist(reading, [sample.task], documents=False)

@@ -16,6 +16,9 @@ from wanpoll.testing.telling import check_form, is_end, leads_to_an_end, meaning
 MUTATIONS = 200
 """Mutated documents of each sample."""
 
+ABSENT: tuple[Any, ...] = (MISSING, None, "", [], {})
+"""What stands where no word does."""
+
 PAGES = (b"", b" ", b"<html><h1>no</h1></html>", b"null", b"[]", b"{}", b"0", b'"x"', b"\xff", b"{")
 """What gateways say instead of an answer."""
 
@@ -75,7 +78,7 @@ def nearly_the_word_is_no_end(subject: Subject) -> None:
         bare = unfinished(done.document, not_done.document, done.task.id)
         for path in _words(subject, done, not_done):
             word = at(done.document, path)
-            for other in _nearly(word):
+            for other in _nearly(subject, done, path):
                 if at(bare, path[:-1]) is MISSING or (other is MISSING and at(bare, path) is MISSING):
                     continue
                 document = replaced(bare, path, other)
@@ -96,10 +99,25 @@ def _words(subject: Subject, done: Sample, not_done: Sample) -> Iterator[Path]:
             yield path
 
 
-def _nearly(word: Any) -> Iterator[Any]:
-    yield from (MISSING, None, [word], {"word": word}, [], {})
-    if isinstance(word, str):
-        yield from (f"{word}-not", f"not-{word}", f"un{word}", f"{word} {word}", "")
+def _goes_without(subject: Subject, done: Sample, path: Path) -> bool:
+    """Whether another sample that means the same has nothing at `path`: then no word is needed there."""
+    alike = (each for each in _finals(subject) if (each.means, each.task.context) == (done.means, done.task.context))
+    return any(at(each.document, path) in ABSENT for each in alike)
+
+
+def _is_any_text(subject: Subject, done: Sample, path: Path) -> bool:
+    """Whether whatever text stands at `path` says the same, as the code of a failure does."""
+    reading = subject.read([done.task], replaced(done.document, path, "quite-another"))
+    return meaning(reading, done.task) == done.means
+
+
+def _nearly(subject: Subject, done: Sample, path: Path) -> Iterator[Any]:
+    word = at(done.document, path)
+    if not _goes_without(subject, done, path):
+        yield from ABSENT
+    yield from ([word], {"word": word})
+    if isinstance(word, str) and not _is_any_text(subject, done, path):
+        yield from (f"{word}-not", f"not-{word}", f"un{word}", f"{word} {word}")
 
 
 def _pairs(subject: Subject) -> Iterator[tuple[Sample, Sample]]:

@@ -204,5 +204,6 @@ def unfinished(done: Any, not_done: Any, task_id: str) -> Any:
     if isinstance(done, list):
         others = not_done if isinstance(not_done, list) else []
         pairs = ((each, others[n] if n < len(others) else MISSING) for n, each in enumerate(done))
-        return [each for each in (unfinished(*pair, task_id) for pair in pairs) if each is not MISSING]
+        items = [each for each in (unfinished(*pair, task_id) for pair in pairs) if each is not MISSING]
+        return [*items, *others[len(done) :]]
     return done if is_link(done) or done == task_id else not_done

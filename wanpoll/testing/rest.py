@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import unquote
 
-from wanpoll._core.model import Status
+from wanpoll._core.model import Outcome, Status
 from wanpoll._core.readings import Answer, Missed, Observation, Reading, Refused
+from wanpoll.exceptions import NotSupported
 from wanpoll.testing.hostile import PAGES, SERVER_ERRORS, read_call
 from wanpoll.testing.mutations import BYTES, junk, mutations
 from wanpoll.testing.questions import check_place, outcomes
@@ -93,10 +94,21 @@ def fresh_links_are_the_answers_own(subject: Subject) -> None:
                 check_media(each, sample.fresh)
 
 
-def _refreshable(subject: Subject) -> Iterator[tuple[Sample, Any]]:
+def _refreshable(subject: Subject) -> Iterator[tuple[Sample, Outcome]]:
     if subject.provider.can_refresh:
         for sample in subject.samples:
-            yield from ((sample, outcome) for outcome in outcomes(subject.about(sample)))
+            for outcome in outcomes(subject.about(sample)):
+                if _can_ask(subject, outcome):
+                    yield sample, outcome
+
+
+def _can_ask(subject: Subject, outcome: Outcome) -> bool:
+    """Whether there is a question for fresh links: what ended may hold nothing to ask by."""
+    try:
+        subject.provider.ask_refresh(outcome)
+    except NotSupported:
+        return False
+    return True
 
 
 def _open(subject: Subject) -> Iterator[tuple[Sample, Observation]]:
