@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -103,6 +103,13 @@ def seconds(name: str, value: float, *, least: float | None = None) -> float:
 def timeout_of(value: float | None) -> float | None:
     """`value` if it can be a timeout: None, or seconds from zero."""
     return None if value is None else seconds("timeout", value, least=0.0)
+
+
+def one_of(name: str, value: str, choices: Sequence[str]) -> str:
+    """`value` if it is among the `choices`."""
+    if value not in choices:
+        raise UsageError(f"{name}={value!r}: give one of {', '.join(map(repr, choices))}")
+    return value
 
 
 def count(name: str, value: int, *, least: int) -> int:

@@ -215,7 +215,7 @@ def _meaning(provider: Provider, ticket: Ticket, reply: Reply) -> Reading:
     """What the answer to a ticket means, checked."""
     subject = ticket.subject
     if ticket.purpose is Purpose.POLL:
-        reading = provider.read(ticket.tasks, reply)
+        reading = (provider.thorough() if ticket.thorough else provider).read(ticket.tasks, reply)
         return checked(reading) if len(ticket.tasks) == 1 else checked_answer(reading)
     if isinstance(subject, Observation):
         return checked_answer(provider.read_rest(ticket.tasks[0], subject, reply))

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from wanpoll._arguments import Registry, count, many, seconds, timeout_of
+from wanpoll._arguments import Registry, count, many, one_of, seconds, timeout_of
 from wanpoll._calls import Calls
 from wanpoll._clock import Clock
 from wanpoll._core import events as ev
@@ -42,6 +42,10 @@ class Poller:
     `poll_timeout` ends a question without an answer (seconds), `max_in_flight` bounds those under way for each
     account, and `remember` outcomes are kept for each account, so that a task that ended is answered at once.
 
+    `schedule` says when to ask: "fixed", at the interval that the provider advises; "economy", with as few requests as
+    give the same mean lag; "fast", with as little lag as the same requests give. The last two learn how long tasks of
+    one `Task.kind` take, and know a task's age from `Task.submitted_at` or from the provider's answers.
+
     Use it as `async with Poller(...) as poller:`. Raises `UsageError` for a missing key or a bad argument.
     """
 
@@ -53,6 +57,7 @@ class Poller:
         poll_timeout: float = 10.0,
         max_in_flight: int = 100,
         remember: int = 10_000,
+        schedule: str = "fixed",
         transport: Transport | None = None,
     ) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None  # first, for __del__ when an argument is bad
@@ -67,6 +72,7 @@ class Poller:
                 name,
                 quota=provider.quota,
                 interval=provider.interval,
+                schedule=one_of("schedule", schedule, ("fixed", "economy", "fast")),
                 max_batch=provider.max_batch,
                 max_in_flight=count("max_in_flight", max_in_flight, least=1),
                 poll_timeout=seconds("poll_timeout", poll_timeout),
@@ -84,6 +90,7 @@ class Poller:
         self._loop = asyncio.get_running_loop()
         self._pid = os.getpid()
         self._clock = Clock(self._loop)
+        self._machine.begin(self._clock.wall() - self._clock.now())
         self._waiting = Waiting(self._waiters, self._follow, self._loop)
         self._driver = Driver(
             self._machine,

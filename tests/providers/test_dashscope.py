@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.providers.helpers import TASK, dashscope, links, output, read, seen, without
+from tests.providers.helpers import SEEN_AT, TASK, dashscope, links, output, read, seen, without
 from tests.providers.recorded.dashscope import EDIT, LOST, URL, VIDEO
 from wanpoll import Failure, Status, Task
-from wanpoll._core.readings import Answer, Missed, NoSuchTask, NotYet, Observation, Refused, Rejected
+from wanpoll._core.readings import NOT_YET, Answer, Missed, NoSuchTask, NotYet, Observation, Refused, Rejected
 from wanpoll.exceptions import DecodeError, TransportError
 from wanpoll.providers import Reply
 
@@ -108,7 +108,18 @@ def test_running():
     metrics = {"TOTAL": 4, "SUCCEEDED": 1, "FAILED": 1}
     document = output("RUNNING", submit_time="2026-03-01 17:38:24.817", task_metrics=metrics)
 
-    assert Observation(TASK.id, Status.RUNNING, "RUNNING", 0.5) == seen(document)
+    at = datetime(2026, 3, 1, 9, 38, 24, 817_000, tzinfo=UTC)
+    assert Observation(TASK.id, Status.RUNNING, "RUNNING", 0.5, submitted_at=at) == seen(document)
+
+
+def test_a_thorough_reader_tells_the_times_of_a_running_task():
+    """Most are read in a short way, as one of two shared values; who wants to know a task's age reads in full."""
+    document = output("RUNNING", submit_time="2026-03-01 17:38:24.817", scheduled_time="2026-03-01 17:38:25")
+    answer = Reply(200, json.dumps(document).encode(), SEEN_AT)
+    (full,) = dashscope().thorough().read([TASK], answer).observations
+
+    assert dashscope().read([TASK], answer) is NOT_YET[Status.RUNNING]
+    assert (full.started_at - full.submitted_at).total_seconds() == pytest.approx(0.183)
 
 
 # -- words -------------------------------------------------------------------------------------------------------------

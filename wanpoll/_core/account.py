@@ -14,6 +14,7 @@ from wanpoll._core.batch import batch_of
 from wanpoll._core.budget import Budget
 from wanpoll._core.cadence import Cadence
 from wanpoll._core.entries import Entry, Job, Ticket
+from wanpoll._core.learned import Learned
 from wanpoll._core.model import Outcome, Rate
 from wanpoll._core.schedule import RESOLUTION, Schedule
 from wanpoll.exceptions import ProviderRefused
@@ -24,7 +25,11 @@ URGENT_RUN = 3
 GUARD_AFTER = 1.0
 """Seconds that a due task waits for its turn until its deadline is scheduled."""
 
+FIXED = "fixed"
+"""The schedule that asks at the advised interval."""
+
 _PROMOTED_AT_ONCE = 1000
+_REPLANNED = 1000  # tasks at the most: an account with more has others to learn from
 _BREATH = 2 * RESOLUTION
 _PRUNE_FROM = 1000
 
@@ -38,6 +43,7 @@ class Account:
         *,
         quota: Rate,
         interval: float,
+        schedule: str,
         max_in_flight: int,
         max_batch: int,
         poll_timeout: float,
@@ -46,6 +52,7 @@ class Account:
         self.name = name
         self.budget = Budget(quota)
         self.cadence = Cadence(interval)
+        self.learned = None if schedule == FIXED else Learned(self.cadence, schedule)
         self.max_in_flight = max_in_flight
         self.max_batch = max_batch
         self.poll_timeout = poll_timeout
@@ -67,13 +74,29 @@ class Account:
         self.words: set[str] = set()  # status words that were not understood
         self.slot: tuple[float, int, Any] | None = None  # in the machine's agenda
 
-    def begin(self, entry: Entry, due_at: float, now: float) -> None:
-        """Have a new entry asked at `due_at`, but not while a question about a forgotten one of its id is under way."""
+    def begin(self, entry: Entry, age: float | None, now: float) -> None:
+        """Have a new entry asked, but not while a question about a forgotten one of its id is under way."""
+        if self.learned is None:
+            due_at = self.cadence.first(entry.task.id, now, age)
+        else:
+            entry.born = None if age is None else now - age
+            due_at = self.learned.first(entry, now)
         entry.ticket = self.ghosts.get(entry.task.id)
         if entry.ticket is None:
             self.place(entry, due_at, now)
         else:
             self.schedule.set(entry, entry.expires_at)
+
+    def replan(self, kind: str | None, now: float) -> None:
+        """Ask about tasks of a class sooner, where what was learned since says so. A known task only moves earlier."""
+        if self.learned is None:
+            return
+        for entry in list(itertools.islice(self.tasks.values(), _REPLANNED)):
+            waits = entry.slot is not None and entry.queue is None and not entry.parked and entry.ticket is None
+            if waits and entry.task.kind == kind and not entry.misses and entry.partial is None:
+                at = self.learned.again(entry, now)
+                if at < entry.due_at:
+                    self.place(entry, at, now)
 
     def place(self, job: Job, due_at: float, now: float) -> None:
         """Have `job` asked at `due_at`, or as soon after as the quota permits. One that waits keeps its place."""
@@ -125,6 +148,9 @@ class Account:
         self.withdraw(job)
         jobs = (job,) if self.max_batch == 1 else batch_of(job, self, now)
         ticket = Ticket(self, jobs, now)
+        if self.learned is not None:
+            self.learned.asked(now - job.due_at, len(self.tasks), self.budget.allowed(now))
+            ticket.thorough = isinstance(job, Entry) and job.born is None
         for job in jobs:
             job.urgent = False
             job.ticket = ticket

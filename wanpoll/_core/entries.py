@@ -31,6 +31,8 @@ class Entry:
         "account",
         "alive",
         "answered_at",
+        "begun",
+        "born",
         "due_at",
         "expires_at",
         "misses",
@@ -40,6 +42,7 @@ class Entry:
         "problem",
         "progress",
         "queue",
+        "scout",
         "slot",
         "split",
         "stale",
@@ -71,6 +74,9 @@ class Entry:
         self.polls = 0
         self.misses = 0
         self.unknowns = 0
+        self.born: float | None = None  # when it was submitted, where that is known
+        self.begun: float | None = None  # when it began to run, where PENDING was seen before
+        self.scout = False  # asked more often than it pays, to notice when tasks have become quicker
         self.split = 0  # how often the batches that it may join are halved, because one with it failed
         self.partial: Observation | None = None  # its end, as long as the rest of the result has to be asked for
 
@@ -119,7 +125,18 @@ class Ticket:
     `subject` is what the question is about beside the task: what was seen of it, or how it had ended.
     """
 
-    __slots__ = ("account", "deadline", "era", "jobs", "poll_after", "purpose", "subject", "taken_at", "tasks")
+    __slots__ = (
+        "account",
+        "deadline",
+        "era",
+        "jobs",
+        "poll_after",
+        "purpose",
+        "subject",
+        "taken_at",
+        "tasks",
+        "thorough",
+    )
 
     def __init__(self, account: Account, jobs: tuple[Job, ...], now: float) -> None:
         self.account = account
@@ -128,6 +145,7 @@ class Ticket:
         self.taken_at = now
         self.deadline = now + account.poll_timeout
         self.poll_after: float | None = None  # what the server asked for in its answer
+        self.thorough = False  # the answer is to be read in full: nobody knows yet when the task was submitted
         self.purpose = Purpose.POLL
         self.subject: Observation | Outcome | None = None
         job = jobs[0]

@@ -24,7 +24,8 @@ from wanpoll._core.readings import (
     Rejected,
 )
 from wanpoll._core.schedule import RESOLUTION
-from wanpoll.exceptions import DecodeError, ProviderRefused, TransportError, WanpollError
+from wanpoll._core.standing import Standing
+from wanpoll.exceptions import DecodeError, TransportError, WanpollError
 
 UNKNOWN_STREAK = 3
 """How many answers in a row must say "no such task": providers answer late about young tasks."""
@@ -38,24 +39,22 @@ BUG_STREAK = 3
 LAST_POLL_RETRIES = 4.0
 """Intervals for which the last poll of an expiring task is asked again when it fails."""
 
-_SPENT_PATIENCE = 20.0  # intervals of nothing but "maybe spent" until the account counts as refused
-_MOST_WORDS = 100
-_MOST_WORD = 80
-
 
 class Judge:
     """Reads answers into the state of tasks and accounts."""
 
     def __init__(self, ledger: Ledger, unknown_grace: float) -> None:
         self.ledger = ledger
+        self._standing = Standing(ledger)
         self.unknown_grace = unknown_grace
+        self.epoch: float | None = None  # Unix time at which `now` is 0
 
     def judge(self, ticket: Ticket, reading: Reading, now: float) -> None:
         """Take note of what the answer to `ticket` means."""
         if isinstance(reading, NotYet):
             self._not_yet(ticket, reading, now)
             return
-        reading = self._account_side(ticket, reading, now)
+        reading = self._standing.hear(ticket, reading, now)
         if isinstance(reading, Answer):
             ticket.poll_after = reading.poll_after
         seen = _by_id(reading)
@@ -83,48 +82,10 @@ class Judge:
         account.failures = 0
         if isinstance(entry, Entry) and entry.alive:
             ticket.poll_after = reading.poll_after
-            self._polled(entry, now)
-            self._goes_on(entry, ticket, reading.status, None, now)
+            heard_at = self._polled(entry, now)
+            self._goes_on(entry, ticket, reading.status, None, now, heard_at)
 
-    # -- the account -------------------------------------------------------------------------------------------
-
-    def _account_side(self, ticket: Ticket, reading: CallReading, now: float) -> CallReading:
-        account = ticket.account
-        if isinstance(reading, Answer | Rejected):
-            account.refused = account.spent_since = None
-            account.failures = 0
-        elif isinstance(reading, Missed):
-            self._missed(ticket, reading, now)
-            if reading.spent is not None and self._believed_spent(account, now):
-                reading = Refused(reading.spent.code, reading.spent.message)
-        if isinstance(reading, Refused):
-            self._refused(ticket, reading)
-        return reading
-
-    def _missed(self, ticket: Ticket, reading: Missed, now: float) -> None:
-        account = ticket.account
-        account.failures += 1
-        if not reading.throttled and reading.retry_after is None:
-            return
-        if account.budget.throttle(now, ticket.taken_at, reading.retry_after):
-            self.ledger.say(account, ev.AccountThrottled(account.name, account.budget.share(now)))
-
-    def _believed_spent(self, account: Account, now: float) -> bool:
-        if account.spent_since is None:
-            account.spent_since = now
-        if now - account.spent_since < _SPENT_PATIENCE * account.cadence.interval:
-            return False
-        account.spent_since = None
-        return True
-
-    def _refused(self, ticket: Ticket, reading: Refused) -> None:
-        account = ticket.account
-        self.ledger.problems["refused"] += 1
-        if ticket.era != account.era:
-            return  # asked before the refusal that is known already
-        error = ProviderRefused(account.name, reading.code, reading.message)
-        account.refuse(error)
-        self.ledger.say(account, ev.AccountRefused(account.name, error))
+    # -- calls -------------------------------------------------------------------------------------------------
 
     def _call_answered(self, call: Call, reading: CallReading, now: float) -> None:
         if isinstance(reading, Missed):
@@ -160,8 +121,7 @@ class Judge:
         if ticket.purpose is Purpose.REST:
             said = _completed(entry, said)
         if isinstance(said, Observation):
-            self._polled(entry, now)
-            self._seen(entry, ticket, said, now)
+            self._seen(entry, ticket, said, now, self._polled(entry, now))
         elif isinstance(said, NoSuchTask):
             self._polled(entry, now)
             self._unknown(entry, ticket, said.failure, now)
@@ -192,35 +152,63 @@ class Judge:
         else:
             entry.account.place(entry, now, now)
 
-    def _seen(self, entry: Entry, ticket: Ticket, seen: Observation, now: float) -> None:
+    def _seen(self, entry: Entry, ticket: Ticket, seen: Observation, now: float, heard_at: float | None) -> None:
         status = seen.status
+        if entry.born is None and seen.submitted_at is not None and self.epoch is not None:
+            entry.born = min(now, seen.submitted_at.timestamp() - self.epoch)
         if status is None:
-            self._unknown_word(entry.account, seen.word)
-            self._goes_on(entry, ticket, entry.status, seen.progress, now)
-        elif not status.is_final:
-            self._goes_on(entry, ticket, status, seen.progress, now)
-        elif seen.follow_up is not None:
+            self._standing.unknown_word(entry.account, seen.word)
+            self._goes_on(entry, ticket, entry.status, seen.progress, now, heard_at)
+            return
+        if not status.is_final:
+            self._goes_on(entry, ticket, status, seen.progress, now, heard_at)
+            return
+        is_news = entry.partial is None
+        if seen.follow_up is not None:
             entry.partial = seen
+            self.ledger.move(entry, Status.RUNNING)
             self._at_once(entry, ticket, now)
         else:
             self._settle(entry, _outcome(entry, status, seen), now)
+        if is_news and entry.account.learned is not None:
+            head = entry.account.learned.ended(entry, heard_at, seen, now)
+            if head is not None:
+                head.account.place(head, now, now)
+            if entry.account.learned.wants_replanning(entry, now):
+                entry.account.replan(entry.task.kind, now)
 
-    def _polled(self, entry: Entry, now: float) -> None:
+    def _polled(self, entry: Entry, now: float) -> float | None:
+        """An answer about the task is here; when the one before it was."""
+        heard_at = entry.answered_at
         self.ledger.polls += 1
         entry.polls += 1
         entry.answered_at = now
         entry.misses = 0
         entry.split = 0
         entry.stale = False
+        return heard_at
 
-    def _goes_on(self, entry: Entry, ticket: Ticket, status: Status, progress: float | None, now: float) -> None:
-        """The task has not ended."""
+    def _goes_on(
+        self,
+        entry: Entry,
+        ticket: Ticket,
+        status: Status,
+        progress: float | None,
+        now: float,
+        heard_at: float | None,
+    ) -> None:
+        """The task has not ended; the answer before came at `heard_at`."""
         entry.unknowns = 0
+        began = heard_at is not None and entry.status is Status.PENDING and status is Status.RUNNING
         if status is not entry.status or progress != entry.progress or entry.problem is not None:
             self.ledger.move(entry, status)
             entry.progress, entry.problem = progress, None
             self.ledger.say(entry, ev.TaskChanged(entry.update()))
-        at = entry.account.cadence.next(entry.task.id, entry.polls, now)
+        learned = entry.account.learned
+        if learned is None:
+            at = entry.account.cadence.next(entry.task.id, entry.polls, now)
+        else:
+            at = learned.next(entry, heard_at, now, began=began)
         if ticket.poll_after is not None:  # it can only slow us down
             at = max(at, now + min(ticket.poll_after, LONGEST_PAUSE))
         self._again(entry, ticket, at, now)
@@ -283,12 +271,6 @@ class Judge:
             self.expire(entry, now)
         else:
             entry.account.schedule.set(entry, entry.expires_at)
-
-    def _unknown_word(self, account: Account, word: str) -> None:
-        word = word[:_MOST_WORD]
-        if word not in account.words and len(account.words) < _MOST_WORDS:
-            account.words.add(word)
-            self.ledger.say(account, ev.UnknownWord(account.name, word))
 
     def _settle(self, entry: Entry, outcome: Outcome, now: float) -> None:
         """End a task, once: whoever comes second finds its entry dead."""

@@ -6,7 +6,7 @@ answer by `observe(ticket, reading, now)`, passes on `take_events()`, and comes 
 
 from __future__ import annotations
 
-from wanpoll._core.account import Account
+from wanpoll._core.account import FIXED, Account
 from wanpoll._core.entries import Call, Entry, Purpose, Ticket
 from wanpoll._core.events import Event
 from wanpoll._core.judge import Judge
@@ -37,18 +37,25 @@ class Machine:
 
     # -- what users ask for ------------------------------------------------------------------------------------
 
+    def begin(self, epoch: float) -> None:
+        """From now on time passes; `epoch` is the Unix time at which `now` is 0, by which answers tell when."""
+        self._judge.epoch = epoch
+
     def add_account(
         self,
         name: str,
         *,
         quota: Rate,
         interval: float,
+        schedule: str = FIXED,
         max_in_flight: int = 100,
         max_batch: int = 1,
         poll_timeout: float = 10.0,
         remember: int = 10_000,
     ) -> None:
         """Serve the account `name`: at most `quota`, one task every `interval` seconds, `max_in_flight` at once.
+
+        `schedule` is "fixed", or "economy" or "fast" for one that learns when answers are likely.
 
         A question names up to `max_batch` tasks, and is given up after `poll_timeout` seconds. The last `remember`
         outcomes are kept.
@@ -57,6 +64,7 @@ class Machine:
             name,
             quota=quota,
             interval=interval,
+            schedule=schedule,
             max_in_flight=max_in_flight,
             max_batch=max_batch,
             poll_timeout=poll_timeout,
@@ -77,7 +85,7 @@ class Machine:
         if entry is None:
             entry = account.tasks[task.id] = Entry(account, task, now, now + expires_in)
             self._ledger.by_status[entry.status] += 1
-            account.begin(entry, account.cadence.first(task.id, now, age), now)
+            account.begin(entry, age, now)
         else:
             _extend(entry, entry.tracked_at + expires_in)
         if account.refused is not None or entry.parked:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from attrs import evolve, frozen
 
-from wanpoll._core.model import Failure, Media, Outcome, Rate, Status, Task
+from wanpoll._core.model import Failure, Media, Outcome, Status, Task
 from wanpoll._core.readings import (
     Answer,
     CallReading,
@@ -25,13 +25,12 @@ from wanpoll._core.readings import (
     Rejected,
 )
 from wanpoll._core.redact import redact
-from wanpoll.exceptions import DecodeError, InvalidTaskId, NotSupported, TransportError, UsageError
-from wanpoll.providers.checks import checked_base, checked_interval, checked_key, checked_name
+from wanpoll.exceptions import DecodeError, NotSupported, TransportError
 from wanpoll.providers.exchange import Explanation, Reply, Request
 from wanpoll.providers.rules import NO_RULE, ErrorRule, MediaPath, Verdict, classify, read_media, values_at
+from wanpoll.providers.settings import Settings
 from wanpoll.providers.wire import Lenient, decode, structure
 
-_TASK_ID = re.compile(r"[A-Za-z0-9._:-]{1,256}")
 _UNRESERVED = re.compile(r"[A-Za-z0-9._-]+")
 _MOST_DETAIL = 300
 _NOT_FOLLOWED = "not followed; check base_url"
@@ -47,7 +46,7 @@ class ErrorBody:
     message: Lenient[str] = None
 
 
-class Provider(abc.ABC):
+class Provider(Settings, abc.ABC):
     """One account at one provider.
 
     `api_key` and `base_url` (the whole prefix) are read from the environment variables `KEY_VARIABLE` and
@@ -57,12 +56,6 @@ class Provider(abc.ABC):
     Raises `UsageError` for values that make no sense.
     """
 
-    NAME: ClassVar[str]
-    BASE_URL: ClassVar[str]
-    KEY_VARIABLE: ClassVar[str]
-    BASE_URL_VARIABLE: ClassVar[str | None] = None
-    QUOTA: ClassVar[Rate]
-    INTERVAL: ClassVar[float]
     ERRORS: ClassVar[tuple[ErrorRule, ...]]
 
     max_batch: ClassVar[int] = 1
@@ -81,80 +74,9 @@ class Provider(abc.ABC):
     """Where an answer names its tasks, as in "items[].id": for `explain`, which is not told them."""
 
     _notes: list[str] | None = None
+    _thorough = False
 
-    def __init__(
-        self,
-        api_key: str | None = None,
-        *,
-        base_url: str | None = None,
-        name: str | None = None,
-        quota: Rate | None = None,
-        interval: float | None = None,
-    ) -> None:
-        self.api_key: str | None = None
-        self.base_url: str | None = None
-        self.name: str = checked_name(self.NAME)
-        self.quota: Rate = self.QUOTA
-        self.interval: float = checked_interval(self.INTERVAL)
-        self._set(api_key, base_url, name, quota, interval)
-
-    def configured(
-        self,
-        api_key: str | None = None,
-        *,
-        base_url: str | None = None,
-        name: str | None = None,
-        quota: Rate | None = None,
-        interval: float | None = None,
-    ) -> Self:
-        """A copy of this provider, with what is given in place of what it has: for another account, say."""
-        other = copy.copy(self)
-        other._set(api_key, base_url, name, quota, interval)  # noqa: SLF001 - our own copy
-        return other
-
-    def _set(
-        self, api_key: str | None, base_url: str | None, name: str | None, quota: Rate | None, interval: float | None
-    ) -> None:
-        if quota is not None and not isinstance(quota, Rate):
-            raise UsageError(f"quota={quota!r}: give a Rate, as in Rate(20, per=1.0)")
-        self.api_key = self.api_key if api_key is None else checked_key(api_key)
-        self.base_url = self.base_url if base_url is None else checked_base(base_url)
-        self.name = self.name if name is None else checked_name(name)
-        self.quota = quota or self.quota
-        self.interval = self.interval if interval is None else checked_interval(interval)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(name={self.name!r}, base_url={self.base_url!r}, quota={self.quota!r})"
-
-    def bind(self, environ: Mapping[str, str]) -> Self:
-        """This provider with its key and base URL filled in from `environ`.
-
-        Raises `UsageError` when there is no key, or when it would travel in the clear.
-        """
-        bound = copy.copy(self)
-        key = self.api_key or environ.get(self.KEY_VARIABLE)
-        if not key:
-            raise UsageError(f"{self.name}: no API key; pass api_key=... or set {self.KEY_VARIABLE}")
-        bound.api_key = checked_key(key)
-        given = self.base_url or (self.BASE_URL_VARIABLE and environ.get(self.BASE_URL_VARIABLE))
-        bound.base_url = checked_base(given or self.BASE_URL)
-        return bound
-
-    def headers(self) -> Mapping[str, str]:
-        """What is sent with every question of this account; holds the key."""
-        return {"Authorization": f"Bearer {self.api_key}", "Accept": "application/json"}
-
-    def check_id(self, task_id: str) -> str:
-        """`task_id`, if it can be one. Raises `InvalidTaskId`."""
-        if isinstance(task_id, str) and _TASK_ID.fullmatch(task_id) and task_id not in (".", ".."):
-            return task_id
-        shown = f"{task_id!r:.80}" if isinstance(task_id, str) else f"of type {type(task_id).__name__}"
-        raise InvalidTaskId(
-            f"task id {redact(shown)}: give the text that the submission answered, "
-            "1 to 256 characters of A-Z a-z 0-9 . _ : -"
-        )
-
-    def check_context(self, context: Mapping[str, Any]) -> None:  # noqa: B027 - most need no context
+    def check_context(self, context: Mapping[str, Any]) -> None:
         """Raise `UsageError` for a task's context with which this provider cannot ask about it."""
 
     # -- what a provider class says --------------------------------------------------------------------------------
@@ -243,6 +165,17 @@ class Provider(abc.ABC):
         noting._notes = notes = [f"HTTP {reply.status}"]  # noqa: SLF001 - our own copy
         reading = noting.read(tasks or self._named(reply), reply)
         return Explanation(reading, tuple(self._clean(note) for note in notes))
+
+    def thorough(self) -> Self:
+        """A copy that reads every answer in full: times of tasks that have not ended, too."""
+        other = copy.copy(self)
+        other._thorough = True  # noqa: SLF001 - our own copy
+        return other
+
+    @property
+    def takes_shortcuts(self) -> bool:
+        """Whether a plain "not yet" may be read as one of `NOT_YET`, and no more."""
+        return self._notes is None and not self._thorough
 
     @property
     def explaining(self) -> bool:

@@ -96,6 +96,8 @@ class _Output:
     task_status: str
     task_id: str | None = None
     task_metrics: Lenient[_Metrics] = None
+    submit_time: Lenient[str] = None
+    scheduled_time: Lenient[str] = None
 
 
 @frozen
@@ -161,7 +163,7 @@ def read_task(provider: Provider, task: Task, document: Any, reply: Reply) -> Re
     output = document.get("output") if isinstance(document, dict) else None
     if reply.status != 200 or not isinstance(output, dict):
         return _error(provider, document, reply)
-    plain = None if provider.explaining else _not_yet(task, output)
+    plain = _not_yet(task, output) if provider.takes_shortcuts else None
     return plain or _state(provider, task, document, reply)
 
 
@@ -188,7 +190,9 @@ def _state(provider: Provider, task: Task, document: Mapping[str, Any], reply: R
     if progress is not None:
         provider.note(f"output.task_metrics: {progress:.0%} done")
     if status is None or not status.is_final:
-        return Answer((Observation(task.id, status, output.task_status, progress),))
+        submitted, started = read_time(output.submit_time, ZONE), read_time(output.scheduled_time, ZONE)
+        seen = Observation(task.id, status, output.task_status, progress, submitted_at=submitted, started_at=started)
+        return Answer((seen,))
     return Answer((_end(provider, task, status, document, reply),))
 
 

@@ -1,0 +1,274 @@
+"""The schedule that learns: its promises, in virtual time, on the core itself."""
+
+from __future__ import annotations
+
+import bisect
+import heapq
+import math
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.core.harness import NAME
+from wanpoll import Poller, Rate, Status, Task
+from wanpoll._core.cadence import Cadence
+from wanpoll._core.entries import Entry, Ticket
+from wanpoll._core.learned import MOST_CLASSES, Learned
+from wanpoll._core.machine import Machine
+from wanpoll._core.readings import NOT_YET, Answer, Observation
+from wanpoll.exceptions import UsageError
+from wanpoll.providers import DashScope
+
+INTERVAL = 15.0
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+Duration = Callable[[random.Random], float]
+
+
+def lognormal(median: float, sigma: float) -> Duration:
+    return lambda dice: median * math.exp(sigma * dice.gauss(0, 1))
+
+
+class Trial:
+    """A provider whose tasks take what is drawn; `flight` of them at a time, `workers` of which run (None: all)."""
+
+    def __init__(
+        self,
+        schedule: str,
+        duration: Duration,
+        *,
+        tasks: int = 600,
+        flight: int = 50,
+        workers: int | None = None,
+        quota: Rate | None = None,
+        exact: bool = True,
+        seed: int = 1,
+    ) -> None:
+        self.machine = Machine()
+        self.machine.add_account(
+            NAME, quota=quota or Rate(10_000), interval=INTERVAL, schedule=schedule, max_in_flight=10_000
+        )
+        self.tasks, self.duration, self.exact = tasks, duration, exact
+        self.dice = random.Random(seed)
+        self.workers = workers
+        self.free = [0.0] * (workers or 0)  # when each worker is done
+        self.times: dict[str, tuple[float, float, float]] = {}  # submission, start, end
+        self.asked: list[float] = []
+        self.requests: dict[str, int] = {}
+        self.lags: dict[str, float] = {}
+        self.gaps: list[float] = []
+        self._heard: dict[str, float] = {}
+        self._submissions = [self.dice.uniform(0, 60) for _ in range(flight)]
+        heapq.heapify(self._submissions)
+        self.now = 0.0
+
+    def run(self) -> Trial:
+        """Submit and ask until all have ended."""
+        while len(self.lags) < self.tasks:
+            at = self.machine.next_at()
+            if len(self.times) < self.tasks and (at is None or self._submissions[0] <= at):
+                self.now = max(self.now, heapq.heappop(self._submissions))
+                self._submit(self.now)
+                continue
+            assert at is not None, "nothing is to come, but tasks are open"
+            self.now = max(self.now, at)
+            while tickets := self.machine.take_due(self.now):
+                for ticket in tickets:
+                    self._answer(ticket)
+            self.machine.take_events()
+            after = self.machine.next_at()
+            assert after is None or after > self.now, "a hot loop"
+        return self
+
+    def _submit(self, now: float) -> None:
+        task_id = f"t{len(self.times)}"
+        began = max(now, heapq.heappop(self.free)) if self.free else now
+        end = began + self.duration(self.dice)
+        if self.workers is not None:
+            heapq.heappush(self.free, end)
+        self.times[task_id] = now, began, end
+        heapq.heappush(self._submissions, end)
+        self.machine.track(NAME, Task(task_id, NAME), now, expires_in=1e7, age=0.0)
+
+    def _answer(self, ticket: Ticket) -> None:
+        task_id = ticket.tasks[0].id
+        born, began, end = self.times[task_id]
+        self.asked.append(self.now)
+        self.requests[task_id] = self.requests.get(task_id, 0) + 1
+        self.gaps.append(self.now - self._heard.get(task_id, born))
+        self._heard[task_id] = self.now
+        if self.now >= end:
+            self.lags[task_id] = self.now - end
+            self.machine.observe(ticket, Answer((self._end(task_id),)), self.now)
+        else:
+            status = Status.PENDING if self.now < began else Status.RUNNING
+            self.machine.observe(ticket, NOT_YET[status], self.now)
+
+    def _end(self, task_id: str) -> Observation:
+        if not self.exact:
+            return Observation(task_id, Status.SUCCEEDED)
+        born, began, end = (EPOCH + timedelta(seconds=each) for each in self.times[task_id])
+        return Observation(task_id, Status.SUCCEEDED, submitted_at=born, started_at=began, finished_at=end)
+
+    @property
+    def lag(self) -> float:
+        return sum(self.lags.values()) / len(self.lags)
+
+
+def compared(schedule: str, duration: Duration, **options: object) -> tuple[float, float]:
+    """Requests and mean lag, as ratios to the fixed schedule on the same draws."""
+    learned, fixed = (Trial(each, duration, **options).run() for each in (schedule, "fixed"))
+    return len(learned.asked) / len(fixed.asked), learned.lag / fixed.lag
+
+
+# -- what it gives ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("duration", "most"),
+    [(lognormal(120, 0.3), 0.65), (lognormal(45, 0.2), 0.6), (lambda dice: 100.0, 0.4), (lognormal(120, 1.0), 1.1)],
+    ids=["usual", "quick", "constant", "wild"],
+)
+def test_economy_asks_less_at_the_same_lag(duration: Duration, most: float) -> None:
+    """Its cold start included; where there is little to learn, it costs little more."""
+    requests, lag = compared("economy", duration)
+
+    assert requests < most
+    assert lag < 1.15 or duration(random.Random(0)) == 100.0
+
+
+def test_fast_learns_sooner_with_the_same_requests() -> None:
+    """Half of the lag, where durations are alike."""
+    requests, lag = compared("fast", lognormal(120, 0.3))
+
+    assert requests < 1.1
+    assert lag < 0.65
+
+
+def test_ends_without_times_are_enough() -> None:
+    """A provider that does not tell when a task ended is learned from its answers alone."""
+    requests, lag = compared("economy", lognormal(120, 0.3), exact=False)
+
+    assert requests < 0.75
+    assert lag < 1.15
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_waiting_line_is_asked_at_its_head_only(workers: int) -> None:
+    """Few run at a time, in order: the tasks that wait are left alone, and the lag stays."""
+    requests, lag = compared("economy", lognormal(60, 0.3), workers=workers)
+
+    assert requests < 0.2
+    assert lag < 1.2
+
+
+def test_a_scarce_quota_is_spent_where_it_pays() -> None:
+    """More tasks than the quota can ask about: steps stretch, the quota holds in every window, and the lag is less."""
+    options = {"tasks": 2400, "flight": 400, "quota": Rate(3, per=1.0)}
+    learned, fixed = (Trial(each, lognormal(240, 0.3), **options).run() for each in ("fast", "fixed"))
+
+    assert learned.lag < 0.85 * fixed.lag
+    for trial in (learned, fixed):
+        assert all(bisect.bisect_left(trial.asked, at + 1.0) - place <= 3 for place, at in enumerate(trial.asked[:-3]))
+
+
+# -- what it promises ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("schedule", ["economy", "fast"])
+def test_no_task_is_left_alone_for_long(schedule: str) -> None:
+    """Five minutes (twenty intervals), or a tenth of its age, and a little for jitter."""
+    trial = Trial(schedule, lognormal(600, 1.2), tasks=300).run()
+    longest = max(end - born for born, _, end in trial.times.values())
+
+    assert max(trial.gaps) < max(20 * INTERVAL, 0.1 * longest) * 1.1
+    assert min(trial.gaps) >= INTERVAL / 15 - 1e-3
+
+
+@pytest.mark.parametrize("factor", [2.5, 0.4])
+def test_a_provider_that_changes_its_pace_is_noticed(factor: float) -> None:
+    """After the change, the next hundred tasks cost no more requests, and the lag comes back to what it was."""
+    draws = iter(range(10**6))
+    trial = Trial("economy", lambda dice: lognormal(120, 0.3)(dice) * (factor if next(draws) >= 500 else 1), tasks=900)
+    trial.run()
+    last = [trial.lags[f"t{number}"] for number in range(700, 850)]
+
+    assert sum(last) / len(last) < 12.0
+
+
+def test_a_task_of_unknown_age_is_asked_at_the_advised_interval() -> None:
+    """Its elapsed time is not pretended to be zero."""
+    machine = Machine()
+    machine.add_account(NAME, quota=Rate(10), interval=INTERVAL, schedule="economy")
+    entry = machine.track(NAME, Task("a", NAME), 0.0, expires_in=1e5)
+    assert isinstance(entry, Entry)
+    (ticket,) = machine.take_due(0.0)
+    machine.observe(ticket, NOT_YET[Status.RUNNING], 0.1)
+
+    assert ticket.thorough
+    assert INTERVAL <= entry.due_at - 0.1 <= 1.1 * INTERVAL
+
+
+def test_an_answer_tells_the_age() -> None:
+    """By the provider's time of submission; from then on the task is asked like any other."""
+    machine = Machine()
+    machine.begin(EPOCH.timestamp())
+    machine.add_account(NAME, quota=Rate(10), interval=INTERVAL, schedule="economy")
+    entry = machine.track(NAME, Task("a", NAME), 100.0, expires_in=1e5)
+    (ticket,) = machine.take_due(100.0)
+    seen = Observation("a", Status.RUNNING, submitted_at=EPOCH + timedelta(seconds=40))
+    machine.observe(ticket, Answer((seen,)), 100.1)
+
+    assert entry.born == pytest.approx(40.0)
+
+
+@pytest.mark.parametrize("submitted", [-1e9, 1e12, 1e9])
+def test_absurd_times_do_no_harm(submitted: float) -> None:
+    """An answer from the far past or the future: the task is asked on, neither at once nor never."""
+    machine = Machine()
+    machine.begin(EPOCH.timestamp())
+    machine.add_account(NAME, quota=Rate(10), interval=INTERVAL, schedule="economy")
+    entry = machine.track(NAME, Task("a", NAME), 100.0, expires_in=86_400.0)
+    (ticket,) = machine.take_due(100.0)
+    try:
+        at = EPOCH + timedelta(seconds=submitted)
+    except OverflowError:
+        at = datetime.max.replace(tzinfo=UTC)
+    machine.observe(ticket, Answer((Observation("a", Status.RUNNING, submitted_at=at),)), 100.1)
+
+    assert 101.0 <= machine.next_at() <= 86_600.0
+    assert entry.alive
+
+
+# -- what it remembers -----------------------------------------------------------------------------------------------
+
+
+def test_classes_are_told_apart() -> None:
+    """A kind that takes a minute and one that takes ten are not mixed up."""
+    learned = Learned(Cadence(INTERVAL), "economy")
+    for kind, seconds in (("quick", 60.0), ("slow", 600.0)):
+        for _ in range(50):
+            learned.named(kind).whole.table.survived(0.0, seconds)
+            learned.named(kind).whole.ended(seconds, seconds, seconds)
+
+    assert learned.named("quick").whole.table.quantile(0.5) < 70.0
+    assert learned.named("slow").whole.table.quantile(0.5) > 500.0
+
+
+def test_a_million_kinds_need_no_more_memory() -> None:
+    """From some number on they share one class; a kind of ten kilobytes is cut."""
+    learned = Learned(Cadence(INTERVAL), "economy")
+    for number in range(MOST_CLASSES + 50):
+        learned.named(f"kind {number}")
+    learned.named("x" * 10_000)
+
+    assert len(learned._classes) <= MOST_CLASSES + 1
+    assert max(map(len, learned._classes)) <= 200
+    assert learned.named("another") is learned.named(None)
+
+
+def test_only_three_schedules_are_known() -> None:
+    """The poller says so."""
+    with pytest.raises(UsageError, match="'fixed', 'economy', 'fast'"):
+        Poller(DashScope("sk-key"), schedule="thrifty")

@@ -1,0 +1,151 @@
+"""What is learned of durations."""
+
+from __future__ import annotations
+
+import math
+import random
+import tracemalloc
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wanpoll._core.lifetable import LifeTable
+
+INTERVAL = 15.0
+
+
+def learned(durations: list[float], **options: float) -> LifeTable:
+    table = LifeTable(INTERVAL)
+    for each in durations:
+        table.survived(0.0, each)
+        table.ended(each, each, **options)
+    table.estimate()
+    return table
+
+
+def lognormal(median: float, sigma: float, count: int, seed: int = 1) -> list[float]:
+    dice = random.Random(seed)
+    return [median * math.exp(sigma * dice.gauss(0, 1)) for _ in range(count)]
+
+
+def test_nothing_is_known_at_first() -> None:
+    """Then the prior holds, whose tail is heavy."""
+    table = LifeTable(INTERVAL)
+
+    assert table.survival(0.0) == 1.0
+    assert table.survival(60.0) == pytest.approx(0.5, abs=0.02)
+    assert table.survival(3600.0) == pytest.approx(1 / 61, rel=0.1)
+
+
+@pytest.mark.parametrize(("median", "sigma"), [(45.0, 0.2), (120.0, 0.3), (480.0, 0.3), (120.0, 1.0)])
+def test_it_learns_a_distribution(median: float, sigma: float) -> None:
+    """Three hundred ends give the survival within a few hundredths."""
+    table = learned(lognormal(median, sigma, 300))
+    for z in (-1.5, -0.5, 0.0, 0.5, 1.5):
+        true = 0.5 * math.erfc(z / math.sqrt(2))
+
+        assert table.survival(median * math.exp(sigma * z)) == pytest.approx(true, abs=0.1)
+    assert table.quantile(0.5) == pytest.approx(median, rel=0.1 + 0.15 * sigma)
+
+
+def test_a_constant_is_learned_sharply() -> None:
+    """A hundred tasks of ninety seconds: almost none before 87, almost none after 93."""
+    table = learned([90.0] * 100)
+
+    assert table.survival(86.0) > 0.95
+    assert table.survival(93.0) < 0.03
+
+
+def test_ends_between_two_answers_are_learned() -> None:
+    """Known only to lie within an interval, they tell the distribution all the same."""
+    table = LifeTable(INTERVAL)
+    for each in lognormal(120.0, 0.3, 500):
+        after = each - each % INTERVAL
+        table.survived(0.0, after)
+        table.ended(after, after + INTERVAL)
+        if table.ends % 10 == 0:
+            table.estimate()
+    table.estimate()
+
+    assert table.quantile(0.5) == pytest.approx(120.0, rel=0.1)
+
+
+def test_tasks_that_go_on_are_learned_from() -> None:
+    """Censored ones count: where none of many ended, ends are unlikely."""
+    table = learned(lognormal(120.0, 0.3, 100))
+    before = table.survival(200.0)
+    for _ in range(200):
+        table.survived(0.0, 200.0)
+    table.estimate()
+
+    assert table.survival(200.0) > before + 0.3
+
+
+def test_the_past_fades() -> None:
+    """Two hundred ends later, a provider that has become slower is known as it is."""
+    table = learned([*lognormal(60.0, 0.2, 500), *lognormal(150.0, 0.2, 200)])
+
+    assert table.quantile(0.5) == pytest.approx(150.0, rel=0.15)
+
+
+def test_forgetting_is_quicker_when_told() -> None:
+    """Six ends' worth for each: forty are enough."""
+    slowly, quickly = (learned(lognormal(60.0, 0.2, 500)) for _ in range(2))
+    for table, forget in ((slowly, 1.0), (quickly, 6.0)):
+        for each in lognormal(150.0, 0.2, 40):
+            table.survived(0.0, each)
+            table.ended(each, each, forget=forget)
+        table.estimate()
+
+    assert quickly.survival(100.0) > slowly.survival(100.0) + 0.1
+
+
+def test_rescaling_changes_nothing() -> None:
+    """Weights grow without end and are brought back now and then."""
+    table = learned(lognormal(120.0, 0.3, 300), forget=20.0)
+
+    assert 80.0 < table.quantile(0.5) < 180.0
+    assert table.survival(0.0) == 1.0
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e5)), max_size=30),
+    st.lists(st.floats(0, 1e6), min_size=2, max_size=2),
+)
+def test_it_is_a_survival_function(ends: list[tuple[float, float]], points: list[float]) -> None:
+    """Whatever it was told: from one to zero, never rising, and no number is lost."""
+    table = LifeTable(INTERVAL)
+    for after, more in ends:
+        table.survived(0.0, after)
+        table.ended(after, after + more)
+    table.estimate()
+    sooner, later = sorted(points)
+
+    assert table.survival(0.0) == pytest.approx(1.0)
+    assert 0.0 <= table.survival(later) <= table.survival(sooner) <= 1.0
+    assert all(math.isfinite(each) for each in table.moments(later))
+
+
+@given(st.floats(0, 5000), st.floats(0.001, 5000), st.floats(1.0, 1000.0))
+def test_the_cost_is_reached_when_it_says(elapsed: float, cost: float, longest: float) -> None:
+    """Just before, the expected square is less; the answer lies after `elapsed`, and not later than allowed."""
+    table = learned(lognormal(300.0, 0.5, 50))
+    at = table.reached(elapsed, cost, longest)
+    begun = table.moments(elapsed)
+
+    assert elapsed <= at <= elapsed + longest
+    if begun[0] > 1e-6 and at < elapsed + longest - 1e-6:
+        assert table._square(begun, max(elapsed, at - 0.05 * at)) <= cost * begun[0] * (1 + 1e-6)
+
+
+def test_a_table_is_small() -> None:
+    """Two of them, which a class may need, fit into 64 KiB."""
+    LifeTable(INTERVAL)  # the grid is shared
+    tracemalloc.start()
+    kept = LifeTable(INTERVAL)
+    size = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+
+    assert kept.ends == 0
+    assert size < 27_000

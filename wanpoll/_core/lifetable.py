@@ -1,0 +1,235 @@
+"""How long tasks of one class run: learned from answers, forgotten slowly.
+
+A life table on a logarithmic grid holds, for each bin of elapsed time, how many ends were seen in it and how much
+running was seen through it. An answer "not yet" is running up to that moment (it needs no more than two additions: the
+exposures are kept as differences); an end is an end in a bin, or, where it is only known to lie between two answers, is
+spread over them as the estimate so far has it.
+
+Two memories, of about 100 and 1,000 ends, are kept. The short one is drawn to the long one, and that one to a prior
+with a heavy tail, the more so the less it has seen: the first tasks of a class are asked about at nearly regular times.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from array import array
+from collections.abc import Sequence
+from typing import TypeAlias
+
+BINS = 550
+RATIO = 1.015
+"""Of a bin's end to its beginning: 550 of them reach from a fifth of the interval to 700 intervals (3 s to 3 hours)."""
+
+Moments: TypeAlias = tuple[float, float, float]
+"""P(T > t), E[T; T > t] and E[T**2; T > t]."""
+
+_SMALLEST = 1 / 5  # of an interval: the end of the first bin
+_PRIOR_SCALE = 4.0  # intervals: the prior's survival is 1 / (1 + t / scale)
+_PRIOR_STRENGTH = 2.0  # tasks' worth of exposure
+_LONG_STRENGTH = 4.0  # the same, of the long memory's pull on the short one
+_NEIGHBOURS = 0.6  # n ends are spread over bins that hold about n**0.6 of them,
+_WIDEST = 60  # but over no more than so many bins on each side,
+_NARROWEST = 20.0  # nor, while there are few, over fewer than so many / sqrt(1 + n)
+_RESCALE = 1e12
+_FINE = 5  # halvings of a bin
+_LOG_RATIO = math.log(RATIO)
+
+
+class _Memory:
+    """Ends and exposures; the last `keep` ends make up the most. New ones weigh more, old ones stay as they are."""
+
+    __slots__ = ("count", "ends", "exposures", "keep", "scale")
+
+    def __init__(self, keep: float) -> None:
+        self.keep = keep
+        self.ends = array("f", bytes(4 * BINS))
+        self.exposures = array("f", bytes(4 * (BINS + 1)))  # differences
+        self.scale = 1.0
+        self.count = 0.0
+
+    def fade(self, times: float) -> None:
+        part = (1.0 - 1.0 / self.keep) ** times
+        self.count *= part
+        self.scale /= part
+        if self.scale > _RESCALE:
+            self.ends = array("f", (each / self.scale for each in self.ends))
+            self.exposures = array("f", (each / self.scale for each in self.exposures))
+            self.scale = 1.0
+
+
+class LifeTable:
+    """The distribution of one duration, in seconds. `interval` sets the scale of the grid."""
+
+    __slots__ = ("_edges", "_g1", "_g2", "_long", "_prior", "_s", "_short", "ends", "interval")
+
+    def __init__(self, interval: float) -> None:
+        self.interval = interval
+        self._edges, self._prior = _grid(interval)
+        self._short, self._long = _Memory(100.0), _Memory(1000.0)
+        self.ends = 0
+        self.estimate()
+
+    # -- learning ----------------------------------------------------------------------------------------------
+
+    def survived(self, since: float, until: float) -> None:
+        """A task that ran `since` seconds ran on to `until`."""
+        if until > since:
+            for memory in (self._short, self._long):
+                self._expose(memory, since, until, 1.0)
+
+    def ended(self, after: float, by: float, *, forget: float = 1.0) -> None:
+        """A task that ran `after` seconds ended `by` then, or just then where both are the same.
+
+        `forget` is how many ends' worth of the past fades away with it.
+        """
+        self.ends += 1
+        parts = self._parts(after, by)
+        for memory in (self._short, self._long):
+            memory.fade(forget)
+            memory.count += 1.0
+            alive = 1.0
+            for each, (begin, end, part) in parts.items():
+                memory.ends[each] += memory.scale * part
+                self._expose(memory, begin, end, alive - part / 2)
+                alive -= part
+
+    def _parts(self, after: float, by: float) -> dict[int, tuple[float, float, float]]:
+        """The bins from `after` to `by`: where each begins and ends, and how likely the end lies in it."""
+        edges, first, last = self._edges, self._bin(after), self._bin(by)
+        if first == last:
+            return {first: (after, by, 1.0)}
+        spans = [(max(after, edges[each]), min(by, edges[each + 1])) for each in range(first, last + 1)]
+        masses = [max(1e-12, self.survival(begin) - self.survival(end)) for begin, end in spans]
+        total = sum(masses)
+        return {
+            first + place: (begin, end, mass / total)
+            for place, ((begin, end), mass) in enumerate(zip(spans, masses, strict=True))
+        }
+
+    def _expose(self, memory: _Memory, since: float, until: float, weight: float) -> None:
+        exposures, edges, weight = memory.exposures, self._edges, weight * memory.scale
+        first, last = self._bin(since), self._bin(until)
+        if first == last:
+            part = weight * (until - since) / (edges[first + 1] - edges[first])
+            exposures[first] += part
+            exposures[first + 1] -= part
+            return
+        part = weight * (edges[first + 1] - since) / (edges[first + 1] - edges[first])
+        exposures[first] += part
+        exposures[first + 1] += weight - part
+        part = weight * (until - edges[last]) / (edges[last + 1] - edges[last])
+        exposures[last] += part - weight
+        exposures[last + 1] -= part
+
+    # -- estimating --------------------------------------------------------------------------------------------
+
+    def estimate(self) -> None:
+        """Take what was learned into account. (It costs some hundred microseconds, so whoever learns says when.)"""
+        hazards = _hazards(self._long, self._prior, _PRIOR_STRENGTH)
+        if self.ends:
+            hazards = _hazards(self._short, hazards, _LONG_STRENGTH)
+        survival = [1.0]
+        for hazard in hazards:
+            survival.append(survival[-1] * (1.0 - min(0.9999, max(1e-9, hazard))))
+        survival[-1] = 0.0
+        first, second = [0.0] * (BINS + 1), [0.0] * (BINS + 1)
+        # Summed from the end: in the tail, where little is left, nothing is lost to rounding.
+        for each in range(BINS - 1, -1, -1):
+            mass, begin, end = survival[each] - survival[each + 1], self._edges[each], self._edges[each + 1]
+            first[each] = first[each + 1] + mass * (begin + end) / 2
+            second[each] = second[each + 1] + mass * (begin * begin + begin * end + end * end) / 3
+        self._s, self._g1, self._g2 = array("d", survival), array("d", first), array("d", second)
+
+    def survival(self, elapsed: float) -> float:
+        """The probability that a task runs longer than `elapsed` seconds."""
+        return self.moments(elapsed)[0]
+
+    def quantile(self, part: float) -> float:
+        """The seconds within which `part` of the tasks end."""
+        survival, low, high = self._s, 0, BINS
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if survival[middle] > 1.0 - part else (low, middle)
+        return self._edges[high]
+
+    def moments(self, elapsed: float) -> Moments:
+        """The moments of what lies beyond `elapsed` seconds; within a bin, ends are spread evenly."""
+        each = self._bin(elapsed)
+        begin, end = self._edges[each], self._edges[each + 1]
+        elapsed = min(elapsed, end)
+        left = (self._s[each] - self._s[each + 1]) * (end - elapsed) / (end - begin)
+        return (
+            self._s[each + 1] + left,
+            self._g1[each + 1] + left * (elapsed + end) / 2,
+            self._g2[each + 1] + left * (elapsed * elapsed + elapsed * end + end * end) / 3,
+        )
+
+    def reached(self, elapsed: float, cost: float, longest: float) -> float:
+        """When E[(y - T)**2; elapsed < T <= y | T > elapsed] reaches `cost`; after `longest` seconds, if not before."""
+        left, first, second = begun = self.moments(elapsed)
+        latest, wanted = elapsed + longest, cost * left
+        if not left or self._square(begun, latest) < wanted:
+            return latest
+        s, g1, g2, edges = self._s, self._g1, self._g2, self._edges
+        low, high = self._bin(elapsed), min(BINS, self._bin(latest) + 1)
+        while high - low > 1:
+            middle = (low + high) // 2
+            at = edges[middle]
+            square = at * at * (left - s[middle]) - 2 * at * (first - g1[middle]) + second - g2[middle]
+            low, high = (low, middle) if square >= wanted else (middle, high)
+        sooner, later = max(elapsed, edges[low]), min(edges[high], latest)
+        for _ in range(_FINE):
+            at = (sooner + later) / 2
+            sooner, later = (sooner, at) if self._square(begun, at) >= wanted else (at, later)
+        return later
+
+    def _square(self, begun: Moments, at: float) -> float:
+        left = self.moments(at)
+        return at * at * (begun[0] - left[0]) - 2 * at * (begun[1] - left[1]) + begun[2] - left[2]
+
+    def _bin(self, elapsed: float) -> int:
+        first = self._edges[1]
+        return 0 if elapsed <= first else min(BINS - 1, 1 + int(math.log(elapsed / first) / _LOG_RATIO))
+
+
+@functools.cache
+def _grid(interval: float) -> tuple[array[float], array[float]]:
+    """The edges of the bins, and the prior's hazard in each: the same for all classes of an account."""
+    edges = array("d", [0.0, *(interval * _SMALLEST * RATIO**each for each in range(BINS))])
+    scale = _PRIOR_SCALE * interval
+    return edges, array("d", ((end - begin) / (scale + end) for begin, end in itertools.pairwise(edges)))
+
+
+def _hazards(memory: _Memory, base: Sequence[float], strength: float) -> list[float]:
+    """The probability to end in each bin for those that reach it, drawn to `base` with `strength`."""
+    scale, spread = memory.scale, _spread(memory)
+    exposed = ended = 0.0
+    hazards = []
+    for exposure, more, prior in zip(memory.exposures, spread, base, strict=False):
+        exposed += exposure
+        ended += more
+        hazards.append((max(ended, 0.0) / scale + strength * prior) / (max(exposed, 0.0) / scale + strength))
+    return hazards
+
+
+def _spread(memory: _Memory) -> list[float]:
+    """The ends of each bin, spread over its neighbours, as differences."""
+    ends, wanted = memory.ends, memory.scale * max(1.0, memory.count) ** _NEIGHBOURS
+    sums = [0.0]
+    for each in ends:
+        sums.append(sums[-1] + each)
+    least = half = int(_NARROWEST / math.sqrt(1.0 + memory.count))
+    spread = [0.0] * (BINS + 1)
+    for place, amount in enumerate(ends):
+        if not amount:
+            continue
+        while half > least and sums[min(BINS, place + half)] - sums[max(0, place - half + 1)] >= wanted:
+            half -= 1
+        while half < _WIDEST and sums[min(BINS, place + half + 1)] - sums[max(0, place - half)] < wanted:
+            half += 1
+        begin, end = max(0, place - half), min(BINS, place + half + 1)
+        spread[begin] += amount / (end - begin)
+        spread[end] -= amount / (end - begin)
+    return spread

@@ -1,0 +1,92 @@
+"""The waiting line of one class: tasks that are PENDING, in the order of their submission.
+
+Many providers work on few tasks of an account at a time, one after the other. Then a task behind five that wait cannot
+be next, and the one at the head begins when another ends: there is no need to ask the rest. Whether a provider keeps
+the order is learned from its answers; one that does not is asked as if there were no line.
+"""
+
+from __future__ import annotations
+
+import bisect
+from typing import TYPE_CHECKING
+
+from wanpoll._core.model import Status
+
+if TYPE_CHECKING:
+    from wanpoll._core.entries import Entry
+
+HEAD = 5
+"""How many at the head of the line may be next."""
+
+_FADE = 0.98  # of the evidence, with each new piece
+_EVIDENCE = 8.0  # pieces from which an order is believed
+_EXCEPTIONS = 0.1  # the part of them that may speak against it
+
+
+class Line:
+    """Who waits to begin. Those that have begun, ended or left are dropped as they come to the head."""
+
+    __slots__ = ("_against", "_first", "_for", "_latest", "_waiting")
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[float, str, Entry]] = []
+        self._first = 0  # those before it are gone
+        self._latest = float("-inf")  # when the youngest task that has begun was submitted
+        self._for = self._against = 0.0
+
+    @property
+    def keeps_order(self) -> bool:
+        """Whether tasks begin in the order of their submission, as far as is known."""
+        return self._for + self._against >= _EVIDENCE and self._against <= _EXCEPTIONS * (self._for + self._against)
+
+    def waits(self, entry: Entry, *, is_new: bool) -> None:
+        """An answer says that `entry` is PENDING; `is_new` when it is the first."""
+        born = entry.born or 0.0
+        if is_new:
+            bisect.insort(self._waiting, (born, entry.task.id, entry), lo=self._first)
+        if self._latest > float("-inf"):
+            self._for, self._against = self._for * _FADE, self._against * _FADE
+            if born < self._latest:
+                self._against += 1.0
+            else:
+                self._for += 1.0
+
+    def begins(self, entry: Entry) -> None:
+        """An answer says that `entry` is RUNNING, or has ended."""
+        self._latest = max(self._latest, entry.born or 0.0)
+
+    def ahead(self, entry: Entry) -> int:
+        """How many wait before `entry`, counted up to `HEAD`."""
+        place, count = self._drop(), 0
+        while place < len(self._waiting) and count < HEAD:
+            each = self._waiting[place][2]
+            if each is entry:
+                return count
+            count += _is_waiting(each)
+            place += 1
+        return count
+
+    def head(self) -> Entry | None:
+        """The first that waits and about whom no question is under way or due."""
+        place, looked = self._drop(), 0
+        while place < len(self._waiting) and looked < HEAD:
+            entry = self._waiting[place][2]
+            if _is_waiting(entry):
+                looked += 1
+                if entry.ticket is None and entry.queue is None:
+                    return entry
+            place += 1
+        return None
+
+    def _drop(self) -> int:
+        waiting = self._waiting
+        while self._first < len(waiting) and not _is_waiting(waiting[self._first][2]):
+            self._first += 1
+        if self._first > HEAD and self._first > len(waiting) // 2:
+            del waiting[: self._first]
+            self._first = 0
+        return self._first
+
+
+def _is_waiting(entry: Entry) -> bool:
+    return entry.alive and entry.status is Status.PENDING
