@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from wanpoll._core.model import (
         AccountStatistics,
+        ClassStatistics,
         Failure,
         Media,
         Outcome,
@@ -57,6 +58,7 @@ __all__ = [
     "Rate",
     "Statistics",
     "AccountStatistics",
+    "ClassStatistics",
     "WanpollError",
     "TaskError",
     "TaskFailed",
@@ -86,6 +88,7 @@ _VALUES = {
     "Rate",
     "Statistics",
     "AccountStatistics",
+    "ClassStatistics",
 }
 
 

@@ -17,7 +17,7 @@ from wanpoll.simulator import DIALECTS, FAULTS, Simulator
 from ..packages import GOOD, offer, project
 from .helpers import CANARY, COMMAND, ended, environment, pace, started, wanpoll
 
-COMMANDS = ("wait", "explain", "demo", "simulate", "providers")
+COMMANDS = ("wait", "explain", "demo", "simulate", "schedule", "providers")
 HEAVY = ("aiohttp", "asyncio", "attr", "cattrs", "rich", "json", "wanpoll.providers", "wanpoll.simulator")
 
 LOOK = f"""
@@ -235,6 +235,34 @@ async def test_simulate_on_a_port_in_use_says_so():
 
     assert ran.code == 2
     assert ran.err.startswith(f"wanpoll: cannot listen on port {port}")
+
+
+# -- schedule ----------------------------------------------------------------------------------------------------------
+
+
+async def test_the_schedule_shows_its_plan(tmp_path):
+    """What it knows, what a request is worth, a picture, and each question with its reason."""
+    file = tmp_path / "durations.txt"
+    file.write_text("\n".join(str(90 + number % 60) for number in range(200)))
+    ran = await wanpoll("schedule", "--explain", str(file))
+    nothing = await wanpoll("schedule", "--schedule", "fast")
+
+    assert (ran.code, nothing.code) == (0, 0)
+    assert "known   200 durations: 10% within" in ran.out
+    assert re.search(r"^asked  [ |]+\|", ran.out, re.MULTILINE)
+    assert re.search(r"^ +\d+\.\d s +\d+\.\d s +100\.0%  \d+% of these have ended by then", ran.out, re.MULTILINE)
+    assert "nothing yet" in nothing.out
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "nan", "inf"])
+async def test_a_bad_duration_is_a_usage_error(tmp_path, text):
+    """It says which line and what to give."""
+    file = tmp_path / "durations.txt"
+    file.write_text(f"90\n{text}\n")
+    ran = await wanpoll("schedule", str(file))
+
+    assert ran.code == 2
+    assert f"{text!r}: give one duration a line" in ran.err
 
 
 # -- demo --------------------------------------------------------------------------------------------------------------

@@ -272,3 +272,16 @@ def test_only_three_schedules_are_known() -> None:
     """The poller says so."""
     with pytest.raises(UsageError, match="'fixed', 'economy', 'fast'"):
         Poller(DashScope("sk-key"), schedule="thrifty")
+
+
+def test_statistics_tell_what_was_learned() -> None:
+    """Quantiles and price of each class, and the requests that were saved."""
+    trial = Trial("economy", lognormal(120, 0.3), tasks=300).run()
+    account = trial.machine.statistics(trial.now).accounts[NAME]
+    known = account.classes[""]
+
+    assert known.ends == 300
+    assert known.p10 < 100 < known.p50 < 145 < known.p90
+    assert known.price > 0
+    assert account.pressure == 1.0
+    assert account.saved > 300

@@ -9,8 +9,8 @@ from datetime import datetime
 from wanpoll._core.cadence import Cadence
 from wanpoll._core.entries import Entry
 from wanpoll._core.line import HEAD, Line
-from wanpoll._core.model import Status
-from wanpoll._core.placement import LONGEST_SILENCE, PRESSURE, Placement, new_placement
+from wanpoll._core.model import ClassStatistics, Status
+from wanpoll._core.placement import LONGEST_SILENCE, PRESSURE, REGULAR, Placement, new_placement
 from wanpoll._core.readings import Observation
 
 MOST_CLASSES = 256
@@ -47,6 +47,12 @@ class Class:
         self.surprised = False  # whether the last end was where none was expected
         self.replanned_at = float("-inf")
 
+    def statistics(self) -> ClassStatistics:
+        """How long tasks take, and what a request is worth."""
+        table = self.whole.table
+        p10, p50, p90 = map(table.quantile, (0.1, 0.5, 0.9))
+        return ClassStatistics(table.ends, p10, p50, p90, self.whole.price)
+
 
 class Learned:
     """The schedule of one account. Tasks whose age is unknown are asked about at the advised interval."""
@@ -59,6 +65,16 @@ class Learned:
         self._usual = cadence.interval  # seconds between two polls of a task, if the quota were no matter
         self._trim = 0.0
         self._pressure = 0
+        self.saved = 0.0  # requests, beside asking at the advised interval
+
+    @property
+    def pressure(self) -> float:
+        """How many times dearer the quota makes a request."""
+        return math.exp(self._pressure * PRESSURE)
+
+    def statistics(self) -> dict[str, ClassStatistics]:
+        """What is known of each class."""
+        return {name: known.statistics() for name, known in self._classes.items()}
 
     def first(self, entry: Entry, now: float) -> float:
         """When to ask about a new task for the first time."""
@@ -98,6 +114,7 @@ class Learned:
         known = self.named(entry.task.kind)
         known.surprised, steer = False, not self._pressure
         since = entry.born if heard_at is None else heard_at
+        self.saved += max(1.0, (now - entry.born) / (REGULAR * self.cadence.interval)) - entry.polls
         whole = _seconds(seen.submitted_at, seen.finished_at)
         known.freed_at = (since + now) / 2 if whole is None else min(max(entry.born + whole, since), now)
         if seen.status is not Status.CANCELED:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from wanpoll._core.account import Account
 from wanpoll._core.entries import Call, Entry
 from wanpoll._core.events import Event
-from wanpoll._core.model import AccountStatistics, Statistics, Status
+from wanpoll._core.model import NOTHING, AccountStatistics, Statistics, Status
 
 
 class Ledger:
@@ -53,7 +53,11 @@ class Ledger:
 
 
 def _statistics(account: Account, now: float) -> AccountStatistics:
+    learned = account.learned
     return AccountStatistics(
+        pressure=1.0 if learned is None else learned.pressure,
+        saved=0 if learned is None else round(learned.saved),
+        classes=NOTHING if learned is None else MappingProxyType(learned.statistics()),
         provider=account.name,
         tracked=len(account.tasks),
         in_flight=len(account.in_flight),

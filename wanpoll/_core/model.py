@@ -161,8 +161,27 @@ class Outcome:
 
 
 @frozen
+class ClassStatistics:
+    """What is known of alike tasks: how many `ends` it comes from, and within how many seconds a part of them ends.
+
+    `price` is the seconds of lag that a request is worth.
+    """
+
+    ends: int
+    p10: float
+    p50: float
+    p90: float
+    price: float
+
+
+@frozen
 class AccountStatistics:
-    """One account at one moment. Rates are requests per second, lags are seconds."""
+    """One account at one moment. Rates are requests per second, lags are seconds.
+
+    Where the schedule learns, `pressure` tells how many times dearer the quota makes a request (1: not at all),
+    `saved` how many requests fewer were made than at the advised interval, for tasks that ended, and `classes` what is
+    known of each `Task.kind` ("" for tasks without one).
+    """
 
     provider: str
     tracked: int
@@ -172,6 +191,9 @@ class AccountStatistics:
     request_budget: float
     oldest_due: float
     refused: bool
+    pressure: float = 1.0
+    saved: int = 0
+    classes: Mapping[str, ClassStatistics] = NOTHING
 
 
 @frozen
@@ -200,5 +222,5 @@ def evolve_task(task: Task, **changes: Any) -> Task:
     return attrs.evolve(task, **changes)
 
 
-for _public in (Status, Rate, Task, Failure, Media, Update, Outcome, AccountStatistics, Statistics):
+for _public in (Status, Rate, Task, Failure, Media, Update, Outcome, ClassStatistics, AccountStatistics, Statistics):
     _public.__module__ = "wanpoll"

@@ -78,7 +78,7 @@ exit codes: 0 understood, 1 a missed poll (it would be asked again), 2 the comma
 """
 
 DEMO = """\
-Wait for thousands of simulated tasks with one account of 20 requests a second, through a burst of 429s and an outage.
+Wait for thousands of simulated tasks at five systems of 20 requests a second, through a burst of 429s and an outage.
 
 Provider and poller run in this process: no key, no network. It takes about 20 seconds and ends with a report.
 """
@@ -87,6 +87,19 @@ DEMO_EXAMPLES = """\
 examples:
   wanpoll demo
   wanpoll demo --tasks 500 --speed 90 --plain
+"""
+
+SCHEDULE = """\
+Show when a task would be asked about, and why: the plan of a schedule that has learned from durations of yours.
+
+FILE has one duration a line, in seconds (- for standard input). Without one, nothing is known yet of the tasks.
+"""
+
+SCHEDULE_EXAMPLES = """\
+examples:
+  wanpoll schedule
+  wanpoll schedule --explain durations.txt
+  wanpoll wait --json - < ids.txt | jq '(.finished_at | fromdate) - (.submitted_at | fromdate)' | wanpoll schedule -
 """
 
 PROVIDERS = """\
@@ -122,6 +135,15 @@ def parser() -> argparse.ArgumentParser:
             help="run a provider to test against",
             description=SIMULATE,
             epilog=SIMULATE_EXAMPLES,
+            **_AS_WRITTEN,
+        )
+    )
+    _schedule(
+        commands.add_parser(
+            "schedule",
+            help="show when a task would be asked about",
+            description=SCHEDULE,
+            epilog=SCHEDULE_EXAMPLES,
             **_AS_WRITTEN,
         )
     )
@@ -202,6 +224,14 @@ def _simulate(simulate: argparse.ArgumentParser) -> None:
         metavar="KIND=P",
         help="the probability that this fault befalls a request; may be repeated",
     )
+
+
+def _schedule(schedule: argparse.ArgumentParser) -> None:
+    add = schedule.add_argument
+    add("durations", nargs="?", metavar="FILE", help="one duration a line, in seconds")
+    add("--schedule", choices=("economy", "fast"), default="economy", help="what to plan for (default economy)")
+    add("--interval", type=float, default=15.0, metavar="S", help="the interval that is advised (default 15)")
+    add("--explain", action="store_true", help="say for each question why it comes when it does")
 
 
 def _providers(providers: argparse.ArgumentParser) -> None:
