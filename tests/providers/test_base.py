@@ -15,7 +15,7 @@ from tests.providers.helpers import TASK, dashscope
 from wanpoll import InvalidTaskId, NotSupported, Poller, Rate, Task, UsageError
 from wanpoll._core.readings import Answer, Missed, NoSuchTask, Reading, Rejected
 from wanpoll.exceptions import DecodeError
-from wanpoll.providers import DashScope, Provider, Reply, Request
+from wanpoll.providers import AceData, Ark, DashScope, Provider, Reply, Request
 from wanpoll.providers.rules import ErrorRule, Verdict
 
 KEY = "sk-0123456789abcdef"
@@ -367,3 +367,14 @@ def test_public_names():
     """Public names say where they are imported from."""
     assert [each.__module__ for each in (DashScope, Provider, Reply, Request)] == ["wanpoll.providers"] * 4
     assert DashScope is pickle.loads(pickle.dumps(DashScope))
+
+
+@pytest.mark.parametrize("provider", [AceData("token"), Ark("key")], ids=["AceData", "Ark"])
+def test_a_batch_larger_than_allowed_is_refused(provider):
+    """The core never makes one; whoever asks by hand is told how many may go together."""
+    tasks = [Task(f"t{number}") for number in range(51)]
+    bound = provider.bind({})
+
+    assert bound.ask(tasks[:50]).url.startswith(bound.base_url)
+    with pytest.raises(UsageError, match="51 tasks in one question; give 1 to 50"):
+        bound.ask(tasks)

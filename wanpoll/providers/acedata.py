@@ -92,7 +92,7 @@ class AceData(Provider):
 
     def ask(self, tasks: Sequence[Task]) -> Request:
         """`retrieve` for one task, `retrieve_batch` for several, always with a `limit`: the default one is small."""
-        ids = [task.id for task in tasks]
+        ids = [task.id for task in self.check_batch(tasks)]
         query: dict[str, Any] = {"action": "retrieve", "id": ids[0]}
         if len(ids) > 1:
             query = {"action": "retrieve_batch", "ids": ids, "offset": 0, "limit": len(ids)}

@@ -65,7 +65,7 @@ class Ark(Provider):
         address = f"{self.base_url}/contents/generations/tasks"
         if len(tasks) == 1:
             return Request("GET", f"{address}/{quoted(tasks[0].id)}")
-        ids = "&".join(f"filter.task_ids={quoted(task.id)}" for task in tasks)
+        ids = "&".join(f"filter.task_ids={quoted(task.id)}" for task in self.check_batch(tasks))
         return Request("GET", f"{address}?{ids}&page_num=1&page_size={len(tasks)}")
 
     def decode(self, tasks: Sequence[Task], reply: Reply) -> Reading:

@@ -25,7 +25,7 @@ from wanpoll._core.readings import (
     Rejected,
 )
 from wanpoll._core.redact import redact
-from wanpoll.exceptions import DecodeError, NotSupported, TransportError
+from wanpoll.exceptions import DecodeError, NotSupported, TransportError, UsageError
 from wanpoll.providers.exchange import Explanation, Reply, Request
 from wanpoll.providers.rules import NO_RULE, ErrorRule, MediaPath, Verdict, classify, read_media, values_at
 from wanpoll.providers.settings import Settings
@@ -78,6 +78,12 @@ class Provider(Settings, abc.ABC):
 
     def check_context(self, context: Mapping[str, Any]) -> None:
         """Raise `UsageError` for a task's context with which this provider cannot ask about it."""
+
+    def check_batch(self, tasks: Sequence[Task]) -> Sequence[Task]:
+        """`tasks`, if one question may name so many. Raises `UsageError`."""
+        if not 1 <= len(tasks) <= self.max_batch:
+            raise UsageError(f"{self.name}: {len(tasks)} tasks in one question; give 1 to {self.max_batch}")
+        return tasks
 
     # -- what a provider class says --------------------------------------------------------------------------------
 
