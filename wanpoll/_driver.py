@@ -29,6 +29,8 @@ from wanpoll.transport import Transport
 BIG_ANSWER = 256 * 1024
 """Bytes. Larger answers are read in a thread, and no more is read in one turn: no answer delays other tasks."""
 
+_POLL = Purpose.POLL
+
 News: TypeAlias = Callable[[Entry | Call | Account, Event], None]
 
 
@@ -202,7 +204,7 @@ class Driver:
 def _request(provider: Provider, ticket: Ticket) -> Request:
     """What to send for a ticket."""
     subject = ticket.subject
-    if ticket.purpose is Purpose.POLL:
+    if ticket.purpose is _POLL:
         return provider.ask(ticket.tasks)
     if isinstance(subject, Observation):
         return provider.ask_rest(ticket.tasks[0], subject)
@@ -214,7 +216,7 @@ def _request(provider: Provider, ticket: Ticket) -> Request:
 def _meaning(provider: Provider, ticket: Ticket, reply: Reply) -> Reading:
     """What the answer to a ticket means, checked."""
     subject = ticket.subject
-    if ticket.purpose is Purpose.POLL:
+    if ticket.purpose is _POLL:
         reading = (provider.thorough() if ticket.thorough else provider).read(ticket.tasks, reply)
         return checked(reading) if len(ticket.tasks) == 1 else checked_answer(reading)
     if isinstance(subject, Observation):

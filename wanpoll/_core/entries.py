@@ -24,6 +24,9 @@ class Purpose(enum.Enum):
     REFRESH = "refresh"
 
 
+_POLL, _REST = Purpose.POLL, Purpose.REST  # looked up once: a member of an enum costs as much as a call
+
+
 class Entry:
     """One followed task. (Plain slots and shared floats: a hundred thousand of these wait at once.)"""
 
@@ -146,11 +149,11 @@ class Ticket:
         self.deadline = now + account.poll_timeout
         self.poll_after: float | None = None  # what the server asked for in its answer
         self.thorough = False  # the answer is to be read in full: nobody knows yet when the task was submitted
-        self.purpose = Purpose.POLL
+        self.purpose = _POLL
         self.subject: Observation | Outcome | None = None
         job = jobs[0]
         if isinstance(job, Call):
             self.purpose, self.subject = job.purpose, job.outcome
         elif job.partial is not None:
-            self.purpose, self.subject = Purpose.REST, job.partial
+            self.purpose, self.subject = _REST, job.partial
         self.tasks: tuple[Task, ...] = (jobs[0].task,) if len(jobs) == 1 else tuple([job.task for job in jobs])

@@ -199,7 +199,7 @@ class Judge:
     ) -> None:
         """The task has not ended; the answer before came at `heard_at`."""
         entry.unknowns = 0
-        began = heard_at is not None and entry.status is Status.PENDING and status is Status.RUNNING
+        before = entry.status
         if status is not entry.status or progress != entry.progress or entry.problem is not None:
             self.ledger.move(entry, status)
             entry.progress, entry.problem = progress, None
@@ -208,6 +208,7 @@ class Judge:
         if learned is None:
             at = entry.account.cadence.next(entry.task.id, entry.polls, now)
         else:
+            began = heard_at is not None and before is Status.PENDING and status is Status.RUNNING
             at = learned.next(entry, heard_at, now, began=began)
         if ticket.poll_after is not None:  # it can only slow us down
             at = max(at, now + min(ticket.poll_after, LONGEST_PAUSE))

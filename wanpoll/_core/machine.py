@@ -180,7 +180,7 @@ class Machine:
         if not ticket.account.close(ticket, now):
             return
         self._judge.judge(ticket, reading, now)
-        if ticket.purpose is Purpose.CANCEL and isinstance(reading, Answer):
+        if isinstance(reading, Answer) and ticket.purpose is Purpose.CANCEL:
             self.nudge(ticket.account.name, ticket.tasks[0].id, now)
         self._touch(ticket.account, now)
 
