@@ -95,7 +95,8 @@ def bursts(stream: Stream, size: int = IN_FLIGHT) -> Flow:
     """So many tasks are submitted together; the end of the last submits the next burst."""
 
     def flow(rng: Random, count: int) -> list[Life]:
-        at, lives = 0.0, []
+        at = 0.0
+        lives: list[Life] = []
         for index, each in enumerate(stream(rng, count)):
             if index and index % size == 0:
                 at = max(life.finished for life in lives[-size:])

@@ -89,17 +89,18 @@ class Oracle:
     def _steered(self, lives: list[Life], too_cheap: Callable[[Run], bool]) -> tuple[Run, Run]:
         """What it does just below and just above the price at which a run is not `too_cheap` any more."""
         low, high = _CHEAPEST, _DEAREST
-        below, above = self._at(lives, low), self._at(lives, high)
+        below, above = self.at(lives, low), self.at(lives, high)
         for _ in range(_HALVINGS):
             price = (low * high) ** 0.5
-            run = self._at(lives, price)
+            run = self.at(lives, price)
             if too_cheap(run):
                 low, below = price, run
             else:
                 high, above = price, run
         return below, above
 
-    def _at(self, lives: list[Life], price: float) -> Run:
+    def at(self, lives: list[Life], price: float) -> Run:
+        """What it does at a price, in seconds of lag."""
         plans: Mapping[Group, Plan] = {group: sample.plan(price) for group, sample in self._samples.items()}
         return follow(lives, lambda index, life: plans[self._group(index, life)])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from datetime import UTC, datetime, timedelta
@@ -52,9 +53,7 @@ def machine(schedule: str, quota: Rate = NO_QUOTA, remember: int = 100) -> Machi
     """A machine with one account."""
     made = Machine()
     made.begin(EPOCH.timestamp())
-    made.add_account(
-        NAME, quota=quota, interval=INTERVAL, schedule=schedule, max_in_flight=100_000, remember=remember
-    )
+    made.add_account(NAME, quota=quota, interval=INTERVAL, schedule=schedule, max_in_flight=100_000, remember=remember)
     return made
 
 
@@ -81,16 +80,15 @@ class Replay:
         self.left = len(lives)
         self.answers: deque[tuple[float, Ticket, Reading]] = deque()  # all take as long: they come in order
 
-    def go(self) -> None:
-        """Until all have ended."""
+    def go(self, until: float = math.inf) -> None:
+        """Until all have ended, or the virtual second `until` has come."""
         idle = 0
-        while self.left:
-            now = self._next()
-            idle = 0 if self.turn(now) else idle + 1
+        while self.left and (now := self._next()) < until:
+            idle = 0 if self._turn(now) else idle + 1
             if idle > _HOT:
                 raise RuntimeError(f"{self.workload.name}: a hot loop at {now:,.3f} s with {self.left} tasks left")
 
-    def turn(self, now: float) -> bool:
+    def _turn(self, now: float) -> bool:
         """Everything that is to be done at `now`; whether there was anything."""
         submitted, read = self._submit(now), self._read(now)
         asked = self._ask(now)
@@ -104,14 +102,14 @@ class Replay:
             times.append(self.answers[0][0])
         if self.submitted < len(self.lives):
             times.append(self.lives[self.submitted].submitted)
-        return min(times)
+        return max(0.0, min(times))  # what was submitted before is told at the beginning
 
     def _submit(self, now: float) -> bool:
         before = self.submitted
         while self.submitted < len(self.lives) and self.lives[self.submitted].submitted <= now:
             life = self.lives[self.submitted]
             task = Task(str(self.submitted), NAME, kind=life.kind, submitted_at=wall(life.submitted))
-            self.core.track(NAME, task, now, expires_in=_FOREVER, age=0.0)
+            self.core.track(NAME, task, now, expires_in=_FOREVER, age=max(0.0, now - life.submitted))
             self.submitted += 1
         return self.submitted > before
 
@@ -143,9 +141,11 @@ class Replay:
             return NOT_YET[Status.PENDING if self.workload.states and at < life.started else Status.RUNNING]
         if not self.workload.times:
             return Answer((Observation(task_id, Status.SUCCEEDED),))
-        times = {
-            "submitted_at": wall(life.submitted),
-            "started_at": wall(life.started) if self.workload.states else None,
-            "finished_at": wall(life.finished),
-        }
-        return Answer((Observation(task_id, Status.SUCCEEDED, **times),))
+        seen = Observation(
+            task_id,
+            Status.SUCCEEDED,
+            submitted_at=wall(life.submitted),
+            started_at=wall(life.started) if self.workload.states else None,
+            finished_at=wall(life.finished),
+        )
+        return Answer((seen,))

@@ -1,4 +1,4 @@
-"""Policies on workloads, and how they did: requests per task, mean and p99 lag, as ratios to a fixed 15 s."""
+"""Policies on workloads, and how they did: requests per task, mean and p99 lag, as ratios to a fixed interval."""
 
 from __future__ import annotations
 
@@ -30,9 +30,11 @@ class Score:
     cpu: float = 0.0
 
     @classmethod
-    def of(cls, polls: Sequence[int], lags: Sequence[float], cpu: float = 0.0) -> Score:
-        """Of the tasks with these counts and lags."""
-        return cls(sum(polls) / len(polls), sum(lags) / len(lags), percentile(lags, 99), cpu / sum(polls) * 1e6)
+    def of(cls, run: Run, part: slice = slice(None)) -> Score:
+        """Of a part of the tasks."""
+        polls, lags = run.polls[part], run.lags[part]
+        cpu = run.cpu / sum(run.polls) * 1e6
+        return cls(sum(polls) / len(polls), sum(lags) / len(lags), percentile(lags, 99), cpu)
 
     def over(self, other: Score) -> Score:
         """The ratios."""
@@ -45,37 +47,42 @@ class Result:
 
     workload: Workload
     policy: str
-    score: Score
+    reference: Score
     ratio: Score
     after: Score | None = None
 
 
-def measured(workload: Workload, policies: Sequence[str], seed: int) -> list[Result]:
+def measured(workload: Workload, policies: Sequence[str], seed: int = 1, against: str = REFERENCE) -> list[Result]:
     """Each policy on the same draws."""
     lives = workload.lives(seed)
-    reference = RIVALS[REFERENCE](lives)
-    oracle = Oracle(workload) if set(policies) & set(ORACLES) else None
-    results = []
+    regular = RIVALS[REFERENCE](lives)
+    runs = {against: run_of(against, workload, lives, regular)}
     for policy in policies:
-        run = _run(policy, workload, lives, reference, oracle)
-        score = Score.of(run.polls, run.lags, run.cpu)
-        ratio = score.over(Score.of(reference.polls, reference.lags))
-        results.append(Result(workload, policy, score, ratio, _after(run, reference) if workload.steps else None))
-    return results
+        if policy not in runs:
+            runs[policy] = run_of(policy, workload, lives, regular)
+    reference = Score.of(runs[against])
+    return [
+        Result(
+            workload, policy, reference, Score.of(runs[policy]).over(reference), _after(workload, runs, policy, against)
+        )
+        for policy in policies
+    ]
 
 
-def _run(policy: str, workload: Workload, lives: list[Life], reference: Run, oracle: Oracle | None) -> Run:
-    if policy == REFERENCE:
-        return reference
+def run_of(policy: str, workload: Workload, lives: list[Life], regular: Run) -> Run:
+    """What a policy does; an oracle has the lag, or the requests, of `regular`."""
     if policy in RIVALS:
         return RIVALS[policy](lives)
-    if oracle is not None and policy in ORACLES:
-        steered = oracle.same_lag if policy == "oracle-economy" else oracle.same_requests
-        return steered(lives, reference)
+    if policy == "oracle-economy":
+        return Oracle(workload).same_lag(lives, regular)
+    if policy == "oracle-fast":
+        return Oracle(workload).same_requests(lives, regular)
     return replay(policy, workload, lives)
 
 
-def _after(run: Run, reference: Run) -> Score:
-    first = int(len(run.polls) * STEP)
+def _after(workload: Workload, runs: dict[str, Run], policy: str, against: str) -> Score | None:
+    if not workload.steps:
+        return None
+    first = int(workload.tasks * STEP)
     part = slice(first, first + AFTER_STEP)
-    return Score.of(run.polls[part], run.lags[part]).over(Score.of(reference.polls[part], reference.lags[part]))
+    return Score.of(runs[policy], part).over(Score.of(runs[against], part))
