@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import gc
 import statistics
+import sys
 import time
-import tracemalloc
 from collections.abc import Iterator
 from random import Random
-from typing import Any
+from types import FunctionType, ModuleType
 
 from attrs import evolve
 
 from benchmarks.measure import percentile
-from benchmarks.schedule import lives as flows
 from benchmarks.schedule.laws import Law, lognormal
 from benchmarks.schedule.lives import Draw, Life, closed, steady
 from benchmarks.schedule.replay import NO_QUOTA, Replay, machine, replay
 from benchmarks.schedule.workloads import Workload
 from wanpoll import Rate
+from wanpoll._core.entries import Ticket
 from wanpoll._core.machine import Machine
+from wanpoll._core.readings import Reading
 
 QUOTA = Rate(20, per=1.0)
 QUOTA_TASKS = 5_000
@@ -71,35 +72,49 @@ async def decision(schedule: str, count: int) -> dict[str, float]:
     gc.collect()
     gc.freeze()
     for slice_ends in range(_WARM_UP + 1, _WARM_UP + 1 + _MEASURED):
-        before, asked = core.seconds, len(replayed.asked_at)
+        before, asked = core.watch.seconds, len(replayed.asked_at)
         replayed.go(until=slice_ends)
-        costs.append((core.seconds - before) / (len(replayed.asked_at) - asked) * 1e6)
-    return {"cpu": statistics.median(costs), "rate": len(replayed.asked_at) / (_WARM_UP + _MEASURED)}
+        costs.append((core.watch.seconds - before) / (len(replayed.asked_at) - asked) * 1e6)
+    return {
+        "cpu": statistics.median(costs),
+        "rate": len(replayed.asked_at) / (_WARM_UP + _MEASURED),
+        "longest": core.watch.longest * 1e3,
+    }
+
+
+class _Watch:
+    """Seconds that passed in `with` blocks: all of them, and in the longest."""
+
+    def __init__(self) -> None:
+        self.seconds = self.longest = self._start = 0.0
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        passed = time.perf_counter() - self._start
+        self.seconds += passed
+        self.longest = max(self.longest, passed)
 
 
 class _Timed(Machine):
-    """A machine that adds up the seconds spent in it."""
+    """A machine with a watch on what the driver calls."""
 
     def __init__(self, core: Machine) -> None:
         self.__dict__.update(core.__dict__)
-        self.seconds = 0.0
+        self.watch = _Watch()
 
+    def observe(self, ticket: Ticket, reading: Reading, now: float) -> None:
+        with self.watch:
+            super().observe(ticket, reading, now)
 
-def _timed(name: str) -> Any:
-    method = getattr(Machine, name)
+    def take_due(self, now: float) -> list[Ticket]:
+        with self.watch:
+            return super().take_due(now)
 
-    def timed(self: _Timed, *arguments: Any, **options: Any) -> Any:
-        start = time.perf_counter()
-        try:
-            return method(self, *arguments, **options)
-        finally:
-            self.seconds += time.perf_counter() - start
-
-    return timed
-
-
-for _name in ("track", "observe", "take_due", "take_events", "next_at"):
-    setattr(_Timed, _name, _timed(_name))
+    def next_at(self) -> float | None:
+        with self.watch:
+            return super().next_at()
 
 
 def _in_full_swing(law: Law, count: int) -> list[Life]:
@@ -117,30 +132,36 @@ def _in_full_swing(law: Law, count: int) -> list[Life]:
 
 async def bytes_of_class(schedule: str, classes: int) -> dict[str, float]:
     """Bytes that each of `classes` takes that has been learned, its waits and its runs."""
-    return {
-        "bytes": (_growth(schedule, classes, _TASKS_OF_A_CLASS) - _growth(schedule, 1, _TASKS_OF_A_CLASS)) / classes
-    }
+    one, all_of_them = (_size(schedule, kinds, _TASKS_OF_A_CLASS) for kinds in (1, classes + 1))
+    return {"bytes": (all_of_them - one) / classes}
 
 
 async def bytes_of_kinds(schedule: str, kinds: int) -> dict[str, float]:
-    """The same, divided by the classes that there may be, when there are far more kinds."""
-    return {"bytes": _growth(schedule, kinds, 2) / CLASSES}
+    """Bytes of an account that has seen far more kinds than there may be classes, divided by that number."""
+    return {"bytes": _size(schedule, kinds, 1) / CLASSES}
 
 
-def _growth(schedule: str, kinds: int, tasks: int) -> float:
+def _size(schedule: str, kinds: int, tasks: int) -> int:
+    """Bytes of an account for which so many tasks of each kind have ended, without their outcomes."""
     law = lognormal(60.0, 0.3)
 
     def stream(rng: Random, count: int) -> Iterator[Draw]:
         for index in range(count):
             yield Draw(law(rng), waits=law(rng), kind=f"kind-{index % kinds}")
 
-    workload = Workload("kinds", "kinds", flows.closed(stream), states=True, tasks=kinds * tasks)
-    replayed = Replay(machine(schedule, remember=1), workload, workload.lives(1))
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    replayed.go()
-    replayed.asked_at.clear()
-    gc.collect()
-    grown = tracemalloc.get_traced_memory()[0] - before
-    tracemalloc.stop()
-    return grown
+    workload = Workload("kinds", "kinds", closed(stream), states=True, tasks=kinds * tasks)
+    core = machine(schedule, remember=1)
+    Replay(core, workload, workload.lives(1)).go()
+    return _reachable(core.accounts)
+
+
+def _reachable(root: object) -> int:
+    """Bytes of all that can be reached from `root`, without code."""
+    seen: dict[int, object] = {}
+    found = [root]
+    while found:
+        each = found.pop()
+        if id(each) not in seen and not isinstance(each, type | ModuleType | FunctionType):
+            seen[id(each)] = each
+            found += gc.get_referents(each)
+    return sum(map(sys.getsizeof, seen.values()))
