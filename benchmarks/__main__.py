@@ -19,6 +19,7 @@ NAMES = (
     "batching",
     "decoding",
     "quota",
+    "schedule",
 )
 
 
