@@ -40,13 +40,13 @@ def follow(lives: Iterable[Life], plan_of: Callable[[int, Life], Plan]) -> Run:
 def every(interval: float) -> Callable[[list[Life]], Run]:
     """A fixed interval.
 
-    The first one is cut at random: else tasks of a constant duration would be in step with the polls, and their lag an
-    accident. On average it asks as often as one that is not cut.
+    The first one is drawn, from half to one and a half of it: else tasks of a constant duration would be in step with
+    the polls, and their lag an accident. It asks as often as a strict one does on average, `ceil(T / interval)`.
     """
 
     def run(lives: list[Life]) -> Run:
         rng = Random(len(lives))
-        return follow(lives, lambda *_: Plan([interval * (1.0 - rng.random())], interval))
+        return follow(lives, lambda *_: Plan([interval * rng.uniform(0.5, 1.5)], interval))
 
     return run
 
