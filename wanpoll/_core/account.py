@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 from wanpoll._core.batch import batch_of
@@ -16,6 +17,7 @@ from wanpoll._core.cadence import Cadence
 from wanpoll._core.entries import Entry, Job, Ticket
 from wanpoll._core.learned import Learned
 from wanpoll._core.model import Outcome, Rate
+from wanpoll._core.regime import News
 from wanpoll._core.schedule import RESOLUTION, Schedule
 from wanpoll.exceptions import ProviderRefused
 
@@ -29,7 +31,7 @@ FIXED = "fixed"
 """The schedule that asks at the advised interval."""
 
 _PROMOTED_AT_ONCE = 1000
-_REPLANNED = 1000  # tasks at the most: an account with more has others to learn from
+_HEEDED = 1000  # tasks at the most: an account with more has others to learn from
 _BREATH = 2 * RESOLUTION
 _PRUNE_FROM = 1000
 
@@ -87,16 +89,21 @@ class Account:
         else:
             self.schedule.set(entry, entry.expires_at)
 
-    def replan(self, kind: str | None, now: float) -> None:
-        """Ask about tasks of a class sooner, where what was learned since says so. A known task only moves earlier."""
+    def heed(self, news: News, entry: Entry, now: float) -> None:
+        """Ask about others sooner, since `entry` has begun or has ended, or an answer about it was not expected."""
         if self.learned is None:
             return
-        for entry in list(itertools.islice(self.tasks.values(), _REPLANNED)):
-            waits = entry.slot is not None and entry.queue is None and not entry.parked and entry.ticket is None
-            if waits and entry.task.kind == kind and not entry.misses and entry.partial is None:
-                at = self.learned.again(entry, now)
-                if at < entry.due_at:
-                    self.place(entry, at, now)
+        head = self.learned.next_in_line(entry)
+        if head is not None:
+            self.place(head, now, now)
+        if news is not News.NONE:
+            alike = [each for each in self._youngest(_HEEDED) if each.is_planned and each.task.kind == entry.task.kind]
+            for each, at in self.learned.sooner(news, entry, alike, now):
+                if at < each.due_at:
+                    self.place(each, at, now)
+
+    def _youngest(self, count: int) -> Iterator[Entry]:
+        return itertools.islice(reversed(self.tasks.values()), count)
 
     def place(self, job: Job, due_at: float, now: float) -> None:
         """Have `job` asked at `due_at`, or as soon after as the quota permits. One that waits keeps its place."""

@@ -39,6 +39,7 @@ class Entry:
         "due_at",
         "expires_at",
         "misses",
+        "overtaken",
         "parked",
         "partial",
         "polls",
@@ -79,9 +80,16 @@ class Entry:
         self.unknowns = 0
         self.born: float | None = None  # when it was submitted, where that is known
         self.begun: float | None = None  # when it began to run, where PENDING was seen before
+        self.overtaken = False  # an answer said PENDING after a younger one had begun
         self.scout = False  # asked more often than it pays, to notice when tasks have become quicker
         self.split = 0  # how often the batches that it may join are halved, because one with it failed
         self.partial: Observation | None = None  # its end, as long as the rest of the result has to be asked for
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether the schedule alone says when it is asked about next."""
+        waits = self.slot is not None and self.queue is None and self.ticket is None
+        return waits and not self.parked and not self.misses and self.partial is None
 
     def update(self) -> Update:
         """What is known of the task now."""

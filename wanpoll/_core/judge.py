@@ -23,6 +23,7 @@ from wanpoll._core.readings import (
     Refused,
     Rejected,
 )
+from wanpoll._core.regime import News
 from wanpoll._core.schedule import RESOLUTION
 from wanpoll._core.standing import Standing
 from wanpoll.exceptions import DecodeError, TransportError, WanpollError
@@ -171,11 +172,7 @@ class Judge:
         else:
             self._settle(entry, _outcome(entry, status, seen), now)
         if is_news and entry.account.learned is not None:
-            head = entry.account.learned.ended(entry, heard_at, seen, now)
-            if head is not None:
-                head.account.place(head, now, now)
-            if entry.account.learned.wants_replanning(entry, now):
-                entry.account.replan(entry.task.kind, now)
+            entry.account.heed(entry.account.learned.ended(entry, heard_at, seen, now), entry, now)
 
     def _polled(self, entry: Entry, now: float) -> float | None:
         """An answer about the task is here; when the one before it was."""
@@ -204,15 +201,17 @@ class Judge:
             self.ledger.move(entry, status)
             entry.progress, entry.problem = progress, None
             self.ledger.say(entry, ev.TaskChanged(entry.update()))
-        learned = entry.account.learned
+        learned, news, began = entry.account.learned, News.NONE, False
         if learned is None:
             at = entry.account.cadence.next(entry.task.id, entry.polls, now)
         else:
             began = heard_at is not None and before is Status.PENDING and status is Status.RUNNING
-            at = learned.next(entry, heard_at, now, began=began)
+            at, news = learned.next(entry, heard_at, now, began=began)
         if ticket.poll_after is not None:  # it can only slow us down
             at = max(at, now + min(ticket.poll_after, LONGEST_PAUSE))
         self._again(entry, ticket, at, now)
+        if news or began:
+            entry.account.heed(news, entry, now)
 
     def _unknown(self, entry: Entry, ticket: Ticket, failure: Failure | None, now: float) -> None:
         entry.unknowns += 1

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Iterator
 from datetime import datetime
 
 from wanpoll._core.cadence import Cadence
 from wanpoll._core.entries import Entry
 from wanpoll._core.line import HEAD, Line
 from wanpoll._core.model import ClassStatistics, Status
-from wanpoll._core.placement import LONGEST_SILENCE, PRESSURE, REGULAR, Placement, new_placement
+from wanpoll._core.placement import DEARER, LONGEST_SILENCE, Placement, new_placement
 from wanpoll._core.readings import Observation
+from wanpoll._core.regime import News
+from wanpoll._core.steering import Steering
 
 MOST_CLASSES = 256
 """Classes of an account that are told apart; the rest share one, and so the memory of all is bounded."""
@@ -19,13 +22,15 @@ MOST_CLASSES = 256
 MOST_KIND = 200
 """Characters of `Task.kind` that tell classes apart."""
 
+_TIE, _MOST_TIES = 1e-6, 100_000  # seconds between tasks that were submitted at one moment
 _JITTER = 0.06  # of a step: tasks that were submitted together do not stay aligned
 _SCOUTS = 8  # one task in so many is asked at least
 _SCOUT_EVERY = 2.0  # every so many intervals: a plan would sleep through tasks that have become much quicker,
 _SCOUT_GAP = 2.0  # but one that begins in so many intervals is enough
+_ALIKE, _PROBED = 0.25, 3  # how much older, by a part of its age, a task may be that tells of another; how many tell
 _AT_HEAD = 4.0  # intervals after which the head of a line is asked, if no end was seen that let it begin
 _TRUSTED = 20  # runs that were seen before their distribution is planned with
-_REPLAN_GAP = 1 / 3  # intervals between two times that a class is planned anew
+_REGULAR = 1.05  # intervals between two polls of the fixed schedule, on average: it never asks sooner than advised
 _NEWS = 1 / 300  # how much each poll counts for what is usual
 _TRIM = 0.0003
 _LATENESS = 0.1, 1.0  # intervals: between these lies the lateness that a full quota should have
@@ -37,15 +42,14 @@ _QUICKEST = 0.02  # the part of runs that are quicker than any that counts
 class Class:
     """Alike tasks: how long they take from their submission, how long they run, and who waits to begin."""
 
-    __slots__ = ("freed_at", "line", "replanned_at", "runs", "surprised", "whole")
+    __slots__ = ("freed_at", "line", "runs", "steering", "whole")
 
     def __init__(self, interval: float, mode: str) -> None:
         self.whole = new_placement(interval, mode)
         self.runs: Placement | None = None  # once one was seen to begin
         self.line = Line()
+        self.steering = Steering(interval, mode)
         self.freed_at = float("-inf")  # when the last of them ended
-        self.surprised = False  # whether the last end was where none was expected
-        self.replanned_at = float("-inf")
 
     def statistics(self) -> ClassStatistics:
         """How long tasks take, and what a request is worth."""
@@ -63,6 +67,7 @@ class Learned:
         self._classes: dict[str, Class] = {}
         self._scouted_at = float("-inf")
         self._usual = cadence.interval  # seconds between two polls of a task, if the quota were no matter
+        self._latest_born = float("-inf")
         self._trim = 0.0
         self._pressure = 0
         self.saved = 0.0  # requests, beside asking at the advised interval
@@ -70,7 +75,7 @@ class Learned:
     @property
     def pressure(self) -> float:
         """How many times dearer the quota makes a request."""
-        return math.exp(self._pressure * PRESSURE)
+        return math.exp(self._pressure * DEARER)
 
     def statistics(self) -> dict[str, ClassStatistics]:
         """What is known of each class."""
@@ -80,66 +85,85 @@ class Learned:
         """When to ask about a new task for the first time."""
         if entry.born is None:
             return now
+        entry.born = self._latest_born = _after_ties(entry.born, self._latest_born)
         if zlib.crc32(entry.task.id.encode()) % _SCOUTS == 0:
             entry.scout = now >= self._scouted_at + _SCOUT_GAP * self.cadence.interval
             self._scouted_at = now if entry.scout else self._scouted_at
-        return self._after(entry, self._step(self.named(entry.task.kind).whole, now - entry.born), now)
+        known = self.named(entry.task.kind)
+        return self._after(entry, self._step(known, known.whole, now - entry.born), now)
 
-    def next(self, entry: Entry, heard_at: float | None, now: float, *, began: bool) -> float:
+    def next(self, entry: Entry, heard_at: float | None, now: float, *, began: bool) -> tuple[float, News]:
         """When to ask again after "not yet"; `heard_at` is when the answer before said so.
 
         `began` when that one said PENDING, and this one RUNNING.
         """
         if entry.born is None:
-            return self.cadence.next(entry.task.id, entry.polls, now)
+            return self.cadence.next(entry.task.id, entry.polls, now), News.NONE
         known = self.named(entry.task.kind)
         since = entry.born if heard_at is None else heard_at
-        known.whole.table.survived(since - entry.born, now - entry.born)
+        news = known.whole.survived(since - entry.born, now - entry.born)
         if entry.status is Status.PENDING:
             known.line.waits(entry, is_new=heard_at is None)
-            return self._after(entry, self._until_begun(known, entry, now), now)
+            return self._after(entry, self._until_begun(known, entry, now), now), news
         if began:
             self._begins(known, entry, since, now)
         elif entry.begun is not None and known.runs is not None:
-            known.runs.table.survived(since - entry.begun, now - entry.begun)
-        return self._after(entry, self._until_ended(known, entry, now), now)
+            news = max(news, known.runs.survived(since - entry.begun, now - entry.begun))
+        return self._after(entry, self._until_ended(known, entry, now), now), news
 
-    def ended(self, entry: Entry, heard_at: float | None, seen: Observation, now: float) -> Entry | None:
-        """The provider's word ended the task; the answer at `heard_at` had not. Whom to ask now: that lets one begin.
+    def ended(self, entry: Entry, heard_at: float | None, seen: Observation, now: float) -> News:
+        """The provider's word ended the task; the answer at `heard_at` had not.
 
         A cancellation says nothing about how long tasks take.
         """
         if entry.born is None:
-            return None
-        known = self.named(entry.task.kind)
-        known.surprised, steer = False, not self._pressure
+            return News.NONE
+        known, news = self.named(entry.task.kind), News.NONE
         since = entry.born if heard_at is None else heard_at
-        self.saved += max(1.0, (now - entry.born) / (REGULAR * self.cadence.interval)) - entry.polls
         whole = _seconds(seen.submitted_at, seen.finished_at)
-        known.freed_at = (since + now) / 2 if whole is None else min(max(entry.born + whole, since), now)
+        if whole is not None:
+            whole = min(max(whole, since - entry.born), now - entry.born)
+        took = known.whole.table.mean_end(since - entry.born, now - entry.born) if whole is None else whole
+        known.freed_at = entry.born + took
+        self.saved += max(1.0, (now - entry.born) / (_REGULAR * self.cadence.interval)) - entry.polls
         if seen.status is not Status.CANCELED:
-            known.surprised = known.whole.ended(since - entry.born, now - entry.born, whole, steer=steer)
-        if entry.begun is not None and known.runs is not None and seen.status is not Status.CANCELED:
-            run = _seconds(seen.started_at, seen.finished_at)
-            known.surprised |= known.runs.ended(max(0.0, since - entry.begun), now - entry.begun, run, steer=steer)
+            if not self._pressure:  # else the quota decides the price
+                known.steering.ended(now - known.freed_at, took, entry.polls)
+            news = known.whole.ended(entry.born, since - entry.born, now - entry.born, whole)
+            if entry.begun is not None and known.runs is not None:
+                after, by = max(0.0, since - entry.begun), now - entry.begun
+                run = _seconds(seen.started_at, seen.finished_at)
+                run = None if run is None else min(max(run, after), by)
+                news = max(news, known.runs.ended(entry.born, after, by, run))
         known.line.begins(entry)
-        return known.line.head() if known.line.keeps_order else None
+        return news
 
-    def wants_replanning(self, entry: Entry, now: float) -> bool:
-        """Whether the tasks of the class of `entry` should be planned anew: its end was a surprise."""
+    def next_in_line(self, entry: Entry) -> Entry | None:
+        """Who has begun, most likely, since `entry` has ended, or has begun although it is younger."""
+        line = self.named(entry.task.kind).line
+        if not (line.is_tried if entry.alive else line.keeps_order):
+            return None
+        head = line.head()
+        return head if head is not None and (not entry.alive or (head.born or 0.0) < (entry.born or 0.0)) else None
+
+    def sooner(
+        self, news: News, entry: Entry, planned: list[Entry], now: float
+    ) -> Iterator[tuple[Entry, float]]:
+        """When to ask about tasks of the class of `entry`, youngest first in `planned`, after `news` about it."""
+        if entry.born is None:
+            return
+        if news is News.STRANGE:  # has this happened to those that were submitted at the same time?
+            age = now - entry.born
+            alike = [each for each in planned if each.born is not None and each.born >= entry.born - age * _ALIKE]
+            for each in alike[-_PROBED:]:
+                yield each, max(now, (each.born or now) + age)
+            return
         known = self.named(entry.task.kind)
-        if not known.surprised or now < known.replanned_at + _REPLAN_GAP * self.cadence.interval:
-            return False
-        known.replanned_at = now
-        return True
-
-    def again(self, entry: Entry, now: float) -> float:
-        """When to ask about a task by what is known now, whatever was planned at its last answer."""
-        known, heard_at = self.named(entry.task.kind), entry.answered_at
-        if entry.born is None or (heard_at is not None and entry.status is Status.PENDING):
-            return entry.due_at
-        since = entry.born if heard_at is None else heard_at
-        return max(now, since + self._until_ended(known, entry, since))
+        for each in planned:
+            heard_at = each.answered_at
+            if each.born is not None and (heard_at is None or each.status is not Status.PENDING):
+                since = each.born if heard_at is None else heard_at
+                yield each, max(now, since + self._until_ended(known, each, since))
 
     def named(self, kind: str | None) -> Class:
         """The tasks of one `kind`, or those without one."""
@@ -157,12 +181,12 @@ class Learned:
         entry.begun = known.freed_at if freed else (heard_at + now) / 2
         if known.runs is None:
             known.runs = new_placement(self.cadence.interval, self.mode)
-        known.runs.table.survived(0.0, now - entry.begun)
+        known.runs.survived(0.0, now - entry.begun)
         known.line.begins(entry)
 
     def _until_begun(self, known: Class, entry: Entry, now: float) -> float:
         """How long to leave a task alone that has not begun: it has to run, before it can end."""
-        step = self._step(known.whole, now - (entry.born or now))
+        step = self._step(known, known.whole, now - (entry.born or now))
         if known.runs is not None and known.runs.table.ends >= _TRUSTED:
             step = max(step, known.runs.table.quantile(_QUICKEST))
         if not known.line.keeps_order:
@@ -173,12 +197,14 @@ class Learned:
     def _until_ended(self, known: Class, entry: Entry, now: float) -> float:
         """How long to leave a task alone that runs."""
         if entry.begun is not None and known.runs is not None and known.runs.table.ends:
-            return self._step(known.runs, now - entry.begun)
-        return self._step(known.whole, now - (entry.born or now))
+            return self._step(known, known.runs, now - entry.begun)
+        return self._step(known, known.whole, now - (entry.born or now))
 
-    def _step(self, placement: Placement, elapsed: float) -> float:
-        self._usual += (placement.step(elapsed) - self._usual) * _NEWS
-        return placement.step(elapsed, self._pressure) if self._pressure else placement.step(elapsed)
+    def _step(self, known: Class, placement: Placement, elapsed: float) -> float:
+        dearer = known.steering.dearer
+        usual = placement.step(elapsed, 0, dearer)
+        self._usual += (usual - self._usual) * _NEWS
+        return placement.step(elapsed, self._pressure, dearer) if self._pressure else usual
 
     def asked(self, late: float, tracked: int, allowed: float) -> None:
         """A question leaves `late`, of `tracked` tasks that share `allowed` requests a second.
@@ -191,10 +217,10 @@ class Learned:
         self._trim += _TRIM if late > tardy else -_TRIM if late < punctual else 0.0
         self._trim = min(_MOST_TRIM, max(-_MOST_TRIM if wanted > allowed else 0.0, self._trim))
         forecast = 3.0 * math.log(wanted / allowed) if wanted > allowed else 0.0
-        self._pressure = round(min(_MOST_PRESSURE, max(0.0, forecast + self._trim)) / PRESSURE)
+        self._pressure = round(min(_MOST_PRESSURE, max(0.0, forecast + self._trim)) / DEARER)
 
     def _after(self, entry: Entry, step: float, now: float) -> float:
-        if entry.scout and entry.status is not Status.PENDING:
+        if entry.scout:
             step = min(step, _SCOUT_EVERY * self.cadence.interval)
         lot = zlib.crc32(entry.task.id.encode(), entry.polls) / 2**32
         return now + max(self.cadence.floor, step * (1.0 + _JITTER * (lot - 0.5)))
@@ -206,3 +232,8 @@ def _seconds(since: datetime | None, until: datetime | None) -> float | None:
         return None
     seconds = (until - since).total_seconds()
     return seconds if seconds >= 0.0 else None
+
+
+def _after_ties(born: float, latest: float) -> float:
+    """Tasks that were submitted at one moment are in the order in which they were told."""
+    return latest + _TIE if born <= latest < born + _MOST_TIES * _TIE else born

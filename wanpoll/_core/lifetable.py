@@ -33,7 +33,8 @@ _NEIGHBOURS = 0.6  # n ends are spread over bins that hold about n**0.6 of them,
 _WIDEST = 60  # but over no more than so many bins on each side,
 _NARROWEST = 20.0  # nor, while there are few, over fewer than so many / sqrt(1 + n)
 _RESCALE = 1e12
-_FINE = 5  # halvings of a bin
+_NO_MASS = 1e-9
+_TRACE = 1.0  # ends' worth of what was known that outlives a change of regime
 _LOG_RATIO = math.log(RATIO)
 
 
@@ -50,6 +51,7 @@ class _Memory:
         self.count = 0.0
 
     def fade(self, times: float) -> None:
+        """Forget as much as with so many ends."""
         part = (1.0 - 1.0 / self.keep) ** times
         self.count *= part
         self.scale /= part
@@ -94,6 +96,12 @@ class LifeTable:
                 memory.ends[each] += memory.scale * part
                 self._expose(memory, begin, end, alive - part / 2)
                 alive -= part
+
+    def restart(self) -> None:
+        """Forget all but a trace: what was seen is of no use any more."""
+        for memory in (self._short, self._long):
+            if memory.count > _TRACE:
+                memory.fade(math.log(_TRACE / memory.count) / math.log(1.0 - 1.0 / memory.keep))
 
     def _parts(self, after: float, by: float) -> dict[int, tuple[float, float, float]]:
         """The bins from `after` to `by`: where each begins and ends, and how likely the end lies in it."""
@@ -154,6 +162,12 @@ class LifeTable:
             low, high = (middle, high) if survival[middle] > 1.0 - part else (low, middle)
         return self._edges[high]
 
+    def mean_end(self, after: float, by: float) -> float:
+        """When tasks end that run `after` seconds and not longer than `by`, on average."""
+        begun, left = self.moments(after), self.moments(by)
+        mass = begun[0] - left[0]
+        return (begun[1] - left[1]) / mass if mass > _NO_MASS else (after + by) / 2
+
     def moments(self, elapsed: float) -> Moments:
         """The moments of what lies beyond `elapsed` seconds; within a bin, ends are spread evenly."""
         each = self._bin(elapsed)
@@ -166,9 +180,12 @@ class LifeTable:
             self._g2[each + 1] + left * (elapsed * elapsed + elapsed * end + end * end) / 3,
         )
 
-    def reached(self, elapsed: float, cost: float, longest: float) -> float:
-        """When E[(y - T)**2; elapsed < T <= y | T > elapsed] reaches `cost`; after `longest` seconds, if not before."""
-        left, first, second = begun = self.moments(elapsed)
+    def reached(self, begun: Moments, elapsed: float, cost: float, longest: float) -> float:
+        """When E[(y - T)**2; elapsed < T <= y | T > elapsed] reaches `cost`; after `longest` seconds, if not before.
+
+        `begun` are the moments at `elapsed`.
+        """
+        left, first, second = begun
         latest, wanted = elapsed + longest, cost * left
         if not left or self._square(begun, latest) < wanted:
             return latest
@@ -180,10 +197,8 @@ class LifeTable:
             square = at * at * (left - s[middle]) - 2 * at * (first - g1[middle]) + second - g2[middle]
             low, high = (low, middle) if square >= wanted else (middle, high)
         sooner, later = max(elapsed, edges[low]), min(edges[high], latest)
-        for _ in range(_FINE):
-            at = (sooner + later) / 2
-            sooner, later = (sooner, at) if self._square(begun, at) >= wanted else (at, later)
-        return later
+        before, after = self._square(begun, sooner), self._square(begun, later)
+        return sooner + (later - sooner) * (wanted - before) / (after - before) if before < wanted < after else later
 
     def _square(self, begun: Moments, at: float) -> float:
         left = self.moments(at)

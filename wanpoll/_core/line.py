@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 HEAD = 5
 """How many at the head of the line may be next."""
 
-_FADE = 0.98  # of the evidence, with each new piece
-_EVIDENCE = 8.0  # pieces from which an order is believed
-_EXCEPTIONS = 0.1  # the part of them that may speak against it
+_FADE = 0.99  # of the evidence, with each new piece
+_EVIDENCE = 15.0  # pieces from which an order is believed
+_TRIAL = 40.0  # pieces until which it is tried
+_EXCEPTIONS = 0.02  # the part of them that may speak against it
 
 
 class Line:
@@ -37,23 +38,28 @@ class Line:
     @property
     def keeps_order(self) -> bool:
         """Whether tasks begin in the order of their submission, as far as is known."""
-        return self._for + self._against >= _EVIDENCE and self._against <= _EXCEPTIONS * (self._for + self._against)
+        return self._for + self._against >= _EVIDENCE and self.is_tried
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether the head should be asked when another has begun: it is believed in order, or may be."""
+        return self._against <= _EXCEPTIONS * max(_TRIAL, self._for + self._against)
 
     def waits(self, entry: Entry, *, is_new: bool) -> None:
         """An answer says that `entry` is PENDING; `is_new` when it is the first."""
         born = entry.born or 0.0
         if is_new:
             bisect.insort(self._waiting, (born, entry.task.id, entry), lo=self._first)
-        if self._latest > float("-inf"):
-            self._for, self._against = self._for * _FADE, self._against * _FADE
-            if born < self._latest:
-                self._against += 1.0
-            else:
-                self._for += 1.0
+        if born < self._latest and not entry.overtaken:
+            entry.overtaken = True
+            self._against += 1.0
 
     def begins(self, entry: Entry) -> None:
         """An answer says that `entry` is RUNNING, or has ended."""
-        self._latest = max(self._latest, entry.born or 0.0)
+        born = entry.born or 0.0
+        if self._waiting and self._waiting[-1][2] is not entry:  # it was not the only one that could
+            self._for, self._against = self._for * _FADE + 1.0, self._against * _FADE
+        self._latest = max(self._latest, born)
 
     def ahead(self, entry: Entry) -> int:
         """How many wait before `entry`, counted up to `HEAD`."""

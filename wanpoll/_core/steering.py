@@ -1,0 +1,40 @@
+"""What forecasts get wrong, learned from ends: the price of a class moves a little with each, until it gives what it is to.
+
+*Economy* is to have the mean lag of the advised interval, *fast* is to make its requests.
+"""
+
+from __future__ import annotations
+
+import math
+
+from wanpoll._core.placement import DEARER, ECONOMY
+
+_GAIN = 0.02
+_MOST_OFF = 5.0
+_CHEAPEST, _DEAREST = -4.0, 1.5  # in the logarithm of the price
+
+
+class Steering:
+    """The correction of the price of one class."""
+
+    __slots__ = ("_correction", "_interval", "_mode", "_regular", "dearer")
+
+    def __init__(self, interval: float, mode: str) -> None:
+        self._interval = interval
+        self._mode = mode
+        self._correction = 0.0
+        self._regular = 1.0  # requests for a task at the advised interval, on average
+        self.dearer = 0
+        """Steps of `DEARER` by which requests are dearer than the forecast says."""
+
+    def ended(self, lag: float, took: float, polls: int) -> None:
+        """A task that took so many seconds was found to have ended after `lag` more, by so many polls."""
+        if self._mode == ECONOMY:
+            off = 1.0 - 2.0 * lag / self._interval
+        else:
+            regular = max(1.0, math.ceil(took / self._interval))
+            self._regular += (regular - self._regular) * _GAIN
+            off = (polls - regular) / self._regular
+        moved = self._correction + _GAIN * max(-_MOST_OFF, min(_MOST_OFF, off))
+        self._correction = min(_DEAREST, max(_CHEAPEST, moved))
+        self.dearer = round(self._correction / DEARER)
