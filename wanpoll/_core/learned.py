@@ -90,7 +90,10 @@ class Learned:
             entry.scout = now >= self._scouted_at + _SCOUT_GAP * self.cadence.interval
             self._scouted_at = now if entry.scout else self._scouted_at
         known = self.named(entry.task.kind)
-        return self._after(entry, self._step(known, known.whole, now - entry.born), now)
+        if known.line.is_long and entry.born >= known.line.latest:
+            known.line.waits(entry)
+            return self._after(entry, self._until_begun(known, entry, now), now)
+        return self._after(entry, self._until_ended(known, entry, now), now)
 
     def next(self, entry: Entry, heard_at: float | None, now: float, *, began: bool) -> tuple[float, News]:
         """When to ask again after "not yet"; `heard_at` is when the answer before said so.
@@ -103,7 +106,7 @@ class Learned:
         since = entry.born if heard_at is None else heard_at
         news = known.whole.survived(since - entry.born, now - entry.born)
         if entry.status is Status.PENDING:
-            known.line.waits(entry, is_new=heard_at is None)
+            known.line.waits(entry)
             return self._after(entry, self._until_begun(known, entry, now), now), news
         if began:
             self._begins(known, entry, since, now)
@@ -123,7 +126,7 @@ class Learned:
         whole = _seconds(seen.submitted_at, seen.finished_at)
         if whole is not None:
             whole = min(max(whole, since - entry.born), now - entry.born)
-        took = known.whole.table.mean_end(since - entry.born, now - entry.born) if whole is None else whole
+        took = self._ended_at(known, entry, since, now) - entry.born if whole is None else whole
         known.freed_at = entry.born + took
         self.saved += max(1.0, (now - entry.born) / (_REGULAR * self.cadence.interval)) - entry.polls
         if seen.status is not Status.CANCELED:
@@ -184,9 +187,16 @@ class Learned:
         known.runs.survived(0.0, now - entry.begun)
         known.line.begins(entry)
 
+    def _ended_at(self, known: Class, entry: Entry, since: float, now: float) -> float:
+        """When a task ended that had not at `since` and has now, most likely."""
+        began, placement = (entry.born or now), known.whole
+        if entry.begun is not None and known.runs is not None and known.runs.table.ends:
+            began, placement = entry.begun, known.runs
+        return began + placement.table.mean_end(max(0.0, since - began), now - began)
+
     def _until_begun(self, known: Class, entry: Entry, now: float) -> float:
         """How long to leave a task alone that has not begun: it has to run, before it can end."""
-        step = self._step(known, known.whole, now - (entry.born or now))
+        step = self._until_ended(known, entry, now)
         if known.runs is not None and known.runs.table.ends >= _TRUSTED:
             step = max(step, known.runs.table.quantile(_QUICKEST))
         if not known.line.keeps_order:
@@ -197,8 +207,10 @@ class Learned:
     def _until_ended(self, known: Class, entry: Entry, now: float) -> float:
         """How long to leave a task alone that runs."""
         if entry.begun is not None and known.runs is not None and known.runs.table.ends:
-            return self._step(known, known.runs, now - entry.begun)
-        return self._step(known, known.whole, now - (entry.born or now))
+            step = self._step(known, known.runs, now - entry.begun)
+        else:
+            step = self._step(known, known.whole, now - (entry.born or now))
+        return min(step, _SCOUT_EVERY * self.cadence.interval) if entry.scout else step
 
     def _step(self, known: Class, placement: Placement, elapsed: float) -> float:
         dearer = known.steering.dearer
@@ -220,8 +232,6 @@ class Learned:
         self._pressure = round(min(_MOST_PRESSURE, max(0.0, forecast + self._trim)) / DEARER)
 
     def _after(self, entry: Entry, step: float, now: float) -> float:
-        if entry.scout:
-            step = min(step, _SCOUT_EVERY * self.cadence.interval)
         lot = zlib.crc32(entry.task.id.encode(), entry.polls) / 2**32
         return now + max(self.cadence.floor, step * (1.0 + _JITTER * (lot - 0.5)))
 

@@ -27,12 +27,12 @@ _EXCEPTIONS = 0.02  # the part of them that may speak against it
 class Line:
     """Who waits to begin. Those that have begun, ended or left are dropped as they come to the head."""
 
-    __slots__ = ("_against", "_first", "_for", "_latest", "_waiting")
+    __slots__ = ("_against", "_first", "_for", "_waiting", "latest")
 
     def __init__(self) -> None:
         self._waiting: list[tuple[float, str, Entry]] = []
         self._first = 0  # those before it are gone
-        self._latest = float("-inf")  # when the youngest task that has begun was submitted
+        self.latest = float("-inf")  # when the youngest task that has begun was submitted
         self._for = self._against = 0.0
 
     @property
@@ -41,16 +41,22 @@ class Line:
         return self._for + self._against >= _EVIDENCE and self.is_tried
 
     @property
+    def is_long(self) -> bool:
+        """Whether one that comes to its end cannot be next."""
+        return self.keeps_order and self.ahead(None) >= HEAD
+
+    @property
     def is_tried(self) -> bool:
         """Whether the head should be asked when another has begun: it is believed in order, or may be."""
         return self._against <= _EXCEPTIONS * max(_TRIAL, self._for + self._against)
 
-    def waits(self, entry: Entry, *, is_new: bool) -> None:
-        """An answer says that `entry` is PENDING; `is_new` when it is the first."""
+    def waits(self, entry: Entry) -> None:
+        """`entry` is PENDING."""
         born = entry.born or 0.0
-        if is_new:
-            bisect.insort(self._waiting, (born, entry.task.id, entry), lo=self._first)
-        if born < self._latest and not entry.overtaken:
+        at = bisect.bisect_left(self._waiting, (born, entry.task.id), lo=self._first, key=_place)
+        if at == len(self._waiting) or self._waiting[at][2] is not entry:
+            self._waiting.insert(at, (born, entry.task.id, entry))
+        if born < self.latest and not entry.overtaken and entry.answered_at is not None:
             entry.overtaken = True
             self._against += 1.0
 
@@ -59,10 +65,10 @@ class Line:
         born = entry.born or 0.0
         if self._waiting and self._waiting[-1][2] is not entry:  # it was not the only one that could
             self._for, self._against = self._for * _FADE + 1.0, self._against * _FADE
-        self._latest = max(self._latest, born)
+        self.latest = max(self.latest, born)
 
-    def ahead(self, entry: Entry) -> int:
-        """How many wait before `entry`, counted up to `HEAD`."""
+    def ahead(self, entry: Entry | None) -> int:
+        """How many wait before `entry`, or at all, counted up to `HEAD`."""
         place, count = self._drop(), 0
         while place < len(self._waiting) and count < HEAD:
             each = self._waiting[place][2]
@@ -92,6 +98,10 @@ class Line:
             del waiting[: self._first]
             self._first = 0
         return self._first
+
+
+def _place(each: tuple[float, str, Entry]) -> tuple[float, str]:
+    return each[:2]
 
 
 def _is_waiting(entry: Entry) -> bool:
