@@ -24,6 +24,9 @@ from wanpoll.exceptions import ProviderRefused
 URGENT_RUN = 3
 """How many urgent questions (nudges, last polls, calls) go before one that is not."""
 
+FIRST_COME = 4
+"""Of the due, every so manyth question is for the one that waits longest: none waits for more than so many rounds."""
+
 GUARD_AFTER = 1.0
 """Seconds that a due task waits for its turn until its deadline is scheduled."""
 
@@ -32,6 +35,8 @@ FIXED = "fixed"
 
 _PROMOTED_AT_ONCE = 1000
 _HEEDED = 1000  # tasks at the most: an account with more has others to learn from
+_LOOKED_AT = 16  # of those that are due
+_GOLDEN = 2_654_435_769  # 2**32 / the golden ratio: multiples of it spread evenly
 _BREATH = 2 * RESOLUTION
 _PRUNE_FROM = 1000
 
@@ -68,6 +73,7 @@ class Account:
         self.in_flight: dict[Ticket, None] = {}  # oldest first
         self.ghosts: dict[str, Ticket] = {}  # questions under way about tasks that were forgotten
         self._urgent_run = 0  # urgent questions since the last one that was not
+        self._turns = 0
         self.requests = 0
         self.refused: ProviderRefused | None = None
         self.era = 0  # counts refusals: an answer to a question of an older era is old news
@@ -151,7 +157,8 @@ class Account:
         """The next question to ask, if there is one and the quota and the number under way permit it."""
         if not self._may_ask() or not self.budget.take(now):
             return None
-        job = self._turn().popleft()
+        queue = self._turn()
+        job = queue.popleft() if queue is self.urgent or self.learned is None else self._dearest(self.learned, now)
         self.withdraw(job)
         jobs = (job,) if self.max_batch == 1 else batch_of(job, self, now)
         ticket = Ticket(self, jobs, now)
@@ -256,6 +263,22 @@ class Account:
             return self.urgent
         self._urgent_run = 0
         return self.due
+
+    def _dearest(self, learned: Learned, now: float) -> Job:
+        """Of some that are due, the one for which not asking has cost most; in turns, the one that waits longest."""
+        due, count = self.due, len(self.due)
+        self._turns += 1
+        if count == 1 or self._turns % FIRST_COME == 0:
+            return due.popleft()
+        dearest, most = due[0], -1.0
+        for each in range(min(_LOOKED_AT, count)):
+            job = due[(self._turns * _LOOKED_AT + each) * _GOLDEN % count] if each else due[0]
+            cost = learned.cost(job, now) if job.queue is due and isinstance(job, Entry) else -1.0
+            if cost > most:
+                dearest, most = job, cost
+        if dearest is due[0]:
+            due.popleft()
+        return dearest  # if not the first, its place is left behind
 
     def _may_ask(self) -> bool:
         """Whether a question waits and only the budget could hold it back. A refused account is probed singly."""

@@ -22,6 +22,7 @@ MOST_CLASSES = 256
 MOST_KIND = 200
 """Characters of `Task.kind` that tell classes apart."""
 
+_FEW = 10.0
 _TIE, _MOST_TIES = 1e-6, 100_000  # seconds between tasks that were submitted at one moment
 _JITTER = 0.06  # of a step: tasks that were submitted together do not stay aligned
 _SCOUTS = 8  # one task in so many is asked at least
@@ -32,8 +33,8 @@ _AT_HEAD = 4.0  # intervals after which the head of a line is asked, if no end w
 _TRUSTED = 20  # runs that were seen before their distribution is planned with
 _REGULAR = 1.05  # intervals between two polls of the fixed schedule, on average: it never asks sooner than advised
 _NEWS = 1 / 300  # how much each poll counts for what is usual
-_TRIM = 0.0003
-_LATENESS = 0.1, 1.0  # intervals: between these lies the lateness that a full quota should have
+_TRIM = 0.001
+_LATENESS = 1.0, 4.0  # intervals: between these lies the lateness that a full quota should have
 _MOST_TRIM = 3.0
 _MOST_PRESSURE = 15.0
 _QUICKEST = 0.02  # the part of runs that are quicker than any that counts
@@ -168,6 +169,17 @@ class Learned:
                 since = each.born if heard_at is None else heard_at
                 yield each, max(now, since + self._until_ended(known, each, since))
 
+    def cost(self, entry: Entry, now: float) -> float:
+        """What it has cost not to ask since the last answer: the square of the lag that is to be expected, in s**2."""
+        since = entry.tracked_at if entry.answered_at is None else entry.answered_at
+        if entry.born is None:  # nothing is known: as if few of many ended in an interval
+            return _square(now - since, self.cadence.interval)
+        known = self.named(entry.task.kind)
+        began, placement = self._clock_of(known, entry)
+        if entry.answered_at is None:
+            since = entry.born
+        return placement.table.square(max(0.0, since - began), now - began)
+
     def named(self, kind: str | None) -> Class:
         """The tasks of one `kind`, or those without one."""
         name = (kind or "")[:MOST_KIND]
@@ -189,10 +201,14 @@ class Learned:
 
     def _ended_at(self, known: Class, entry: Entry, since: float, now: float) -> float:
         """When a task ended that had not at `since` and has now, most likely."""
-        began, placement = (entry.born or now), known.whole
-        if entry.begun is not None and known.runs is not None and known.runs.table.ends:
-            began, placement = entry.begun, known.runs
+        began, placement = self._clock_of(known, entry)
         return began + placement.table.mean_end(max(0.0, since - began), now - began)
+
+    def _clock_of(self, known: Class, entry: Entry) -> tuple[float, Placement]:
+        """Since when the time that tells of the end of a task runs, and what is known of it."""
+        if entry.begun is not None and known.runs is not None and known.runs.table.ends:
+            return entry.begun, known.runs
+        return entry.born or 0.0, known.whole
 
     def _until_begun(self, known: Class, entry: Entry, now: float) -> float:
         """How long to leave a task alone that has not begun: it has to run, before it can end."""
@@ -206,17 +222,14 @@ class Learned:
 
     def _until_ended(self, known: Class, entry: Entry, now: float) -> float:
         """How long to leave a task alone that runs."""
-        if entry.begun is not None and known.runs is not None and known.runs.table.ends:
-            step = self._step(known, known.runs, now - entry.begun)
-        else:
-            step = self._step(known, known.whole, now - (entry.born or now))
+        began, placement = self._clock_of(known, entry)
+        step = self._step(known, placement, now - began)
         return min(step, _SCOUT_EVERY * self.cadence.interval) if entry.scout else step
 
     def _step(self, known: Class, placement: Placement, elapsed: float) -> float:
-        dearer = known.steering.dearer
-        usual = placement.step(elapsed, 0, dearer)
-        self._usual += (usual - self._usual) * _NEWS
-        return placement.step(elapsed, self._pressure, dearer) if self._pressure else usual
+        step = placement.step(elapsed, self._pressure, known.steering.dearer)
+        self._usual += (step * math.exp(-self._pressure * DEARER / 3.0) - self._usual) * _NEWS
+        return step
 
     def asked(self, late: float, tracked: int, allowed: float) -> None:
         """A question leaves `late`, of `tracked` tasks that share `allowed` requests a second.
@@ -247,3 +260,8 @@ def _seconds(since: datetime | None, until: datetime | None) -> float | None:
 def _after_ties(born: float, latest: float) -> float:
     """Tasks that were submitted at one moment are in the order in which they were told."""
     return latest + _TIE if born <= latest < born + _MOST_TIES * _TIE else born
+
+
+def _square(silence: float, interval: float) -> float:
+    """The expected square of the lag after a silence, if one of `_FEW` tasks ends in an interval."""
+    return silence**3 / (3.0 * _FEW * interval)

@@ -200,6 +200,11 @@ class LifeTable:
         before, after = self._square(begun, sooner), self._square(begun, later)
         return sooner + (later - sooner) * (wanted - before) / (after - before) if before < wanted < after else later
 
+    def square(self, since: float, until: float) -> float:
+        """E[(until - T)**2; since < T <= until | T > since]."""
+        begun = self.moments(since)
+        return self._square(begun, until) / max(begun[0], _NO_MASS)
+
     def _square(self, begun: Moments, at: float) -> float:
         left = self.moments(at)
         return at * at * (begun[0] - left[0]) - 2 * at * (begun[1] - left[1]) + begun[2] - left[2]
