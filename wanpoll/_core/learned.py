@@ -25,15 +25,15 @@ MOST_KIND = 200
 _FEW = 10.0
 _TIE, _MOST_TIES = 1e-6, 100_000  # seconds between tasks that were submitted at one moment
 _JITTER = 0.06  # of a step: tasks that were submitted together do not stay aligned
-_SCOUTS = 8  # one task in so many is asked at least
+_SCOUTS = 4  # one task in so many is asked at least
 _SCOUT_EVERY = 2.0  # every so many intervals: a plan would sleep through tasks that have become much quicker,
-_SCOUT_GAP = 2.0  # but one that begins in so many intervals is enough
+_SCOUT_GAP = 1.0  # but one that begins in so many intervals is enough
 _ALIKE, _PROBED = 0.25, 3  # how much older, by a part of its age, a task may be that tells of another; how many tell
 _AT_HEAD = 4.0  # intervals after which the head of a line is asked, if no end was seen that let it begin
 _TRUSTED = 20  # runs that were seen before their distribution is planned with
 _REGULAR = 1.05  # intervals between two polls of the fixed schedule, on average: it never asks sooner than advised
-_NEWS = 1 / 300  # how much each poll counts for what is usual
-_TRIM = 0.001
+_FEWEST = 100  # tasks whose polls tell what is usual; of more tasks, one poll each does
+_TRIM = 0.5  # of the logarithm of the price, while all tasks are asked once
 _LATENESS = 1.0, 4.0  # intervals: between these lies the lateness that a full quota should have
 _MOST_TRIM = 3.0
 _MOST_PRESSURE = 15.0
@@ -68,6 +68,7 @@ class Learned:
         self._classes: dict[str, Class] = {}
         self._scouted_at = float("-inf")
         self._usual = cadence.interval  # seconds between two polls of a task, if the quota were no matter
+        self._crowd = _FEWEST
         self._latest_born = float("-inf")
         self._trim = 0.0
         self._pressure = 0
@@ -105,14 +106,14 @@ class Learned:
             return self.cadence.next(entry.task.id, entry.polls, now), News.NONE
         known = self.named(entry.task.kind)
         since = entry.born if heard_at is None else heard_at
-        news = known.whole.survived(since - entry.born, now - entry.born)
+        news = known.whole.survived(entry.born, since - entry.born, now - entry.born)
         if entry.status is Status.PENDING:
             known.line.waits(entry)
             return self._after(entry, self._until_begun(known, entry, now), now), news
         if began:
             self._begins(known, entry, since, now)
         elif entry.begun is not None and known.runs is not None:
-            news = max(news, known.runs.survived(since - entry.begun, now - entry.begun))
+            news = max(news, known.runs.survived(entry.born, since - entry.begun, now - entry.begun))
         return self._after(entry, self._until_ended(known, entry, now), now), news
 
     def ended(self, entry: Entry, heard_at: float | None, seen: Observation, now: float) -> News:
@@ -156,11 +157,12 @@ class Learned:
         """When to ask about tasks of the class of `entry`, youngest first in `planned`, after `news` about it."""
         if entry.born is None:
             return
-        if news is News.STRANGE:  # has this happened to those that were submitted at the same time?
+        if news < News.CHANGED:  # has this happened to those that were submitted at the same time?
             age = now - entry.born
             alike = [each for each in planned if each.born is not None and each.born >= entry.born - age * _ALIKE]
             for each in alike[-_PROBED:]:
                 yield each, max(now, (each.born or now) + age)
+        if news is News.STRANGE:
             return
         known = self.named(entry.task.kind)
         for each in planned:
@@ -196,7 +198,7 @@ class Learned:
         entry.begun = known.freed_at if freed else (heard_at + now) / 2
         if known.runs is None:
             known.runs = new_placement(self.cadence.interval, self.mode)
-        known.runs.survived(0.0, now - entry.begun)
+        known.runs.survived(entry.born or 0.0, 0.0, now - entry.begun)
         known.line.begins(entry)
 
     def _ended_at(self, known: Class, entry: Entry, since: float, now: float) -> float:
@@ -224,11 +226,11 @@ class Learned:
         """How long to leave a task alone that runs."""
         began, placement = self._clock_of(known, entry)
         step = self._step(known, placement, now - began)
-        return min(step, _SCOUT_EVERY * self.cadence.interval) if entry.scout else step
+        return min(step, max(step / 2.0, _SCOUT_EVERY * self.cadence.interval)) if entry.scout else step
 
     def _step(self, known: Class, placement: Placement, elapsed: float) -> float:
         step = placement.step(elapsed, self._pressure, known.steering.dearer)
-        self._usual += (step * math.exp(-self._pressure * DEARER / 3.0) - self._usual) * _NEWS
+        self._usual += (step * math.exp(-self._pressure * DEARER / 3.0) - self._usual) / self._crowd
         return step
 
     def asked(self, late: float, tracked: int, allowed: float) -> None:
@@ -239,7 +241,9 @@ class Learned:
         """
         wanted = tracked / max(self._usual, self.cadence.floor)
         punctual, tardy = (part * self.cadence.interval for part in _LATENESS)
-        self._trim += _TRIM if late > tardy else -_TRIM if late < punctual else 0.0
+        self._crowd = max(_FEWEST, tracked)
+        trim = _TRIM / self._crowd
+        self._trim += trim if late > tardy else -trim if late < punctual else 0.0
         self._trim = min(_MOST_TRIM, max(-_MOST_TRIM if wanted > allowed else 0.0, self._trim))
         forecast = 3.0 * math.log(wanted / allowed) if wanted > allowed else 0.0
         self._pressure = round(min(_MOST_PRESSURE, max(0.0, forecast + self._trim)) / DEARER)

@@ -49,7 +49,7 @@ class Placement:
         self.price = price  # seconds of lag that a request is worth
         self._next: dict[tuple[int, int, int], float] = {}
         self._due = 1  # ends at which to estimate anew
-        self._regime = Regime()
+        self._regime = Regime(table)
 
     def step(self, elapsed: float, pressure: int = 0, dearer: int = 0) -> float:
         """How long to leave a task alone that had not ended at `elapsed`.
@@ -63,15 +63,15 @@ class Placement:
             step = self._next[key] = self._step(self.table.moments(elapsed), elapsed, price, pressure * DEARER)
         return step
 
-    def survived(self, since: float, until: float) -> News:
-        """A task ran on from `since` to `until` seconds."""
+    def survived(self, born: float, since: float, until: float) -> News:
+        """A task, submitted at `born`, ran on from `since` to `until` seconds."""
         self.table.survived(since, until)
-        news = self._regime.survived(since, until)
+        news = self._regime.survived(born, since, until)
         return News.NONE if news is News.NONE else self._heed(news)
 
     def ended(self, born: float, after: float, by: float, end: float | None) -> News:
         """A task, submitted at `born`, had not ended at `after` and had at `by`; `end` is when, where that is known."""
-        news = self._regime.ended(born, after, by if end is None else end)
+        news = self._regime.ended(born, after, by, end)
         forget = _FORGET if news is News.DOUBT else 1.0
         if end is None:
             self.table.ended(after, by, forget=forget)
@@ -85,7 +85,7 @@ class Placement:
     def _heed(self, news: News) -> News:
         if news is News.CHANGED:
             self.table.restart()
-            self._regime.restart(self.table)
+            self._regime.restart()
         if news >= News.DOUBT:
             self.solve()
         return news
@@ -93,7 +93,7 @@ class Placement:
     def solve(self) -> None:
         """Estimate anew, and find the price at which the plan has the lag, or makes the requests, that are wanted."""
         self.table.estimate()
-        self._regime.estimated(self.table)
+        self._regime.estimated()
         interval = self.table.interval
         wanted = interval / 2 if self.mode == ECONOMY else self._regular_requests()
         low, high = _CHEAPEST, _DEAREST

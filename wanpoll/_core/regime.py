@@ -1,20 +1,28 @@
-"""Whether tasks have changed: ends where an estimate expects none, one after the other.
+"""Whether tasks have changed: answers that an estimate does not expect, one after the other.
 
-A provider that becomes quicker is the harder to notice: nobody asks about tasks that cannot be ready yet. So one early
-end is reason to ask about its contemporaries, and only theirs count for or against it: older tasks go on as they did.
-One that becomes slower is noticed by answers "not yet", before the first end.
+A provider that becomes quicker is the harder to notice: nobody asks about tasks that cannot be ready yet. Each answer
+is weighed: how much likelier is it, if tasks take half of the time (the sequential test of Page, 1954)? The first that
+is much likelier is reason to ask about contemporaries of its task, and only theirs count after it: older tasks go on
+as they did. One that becomes slower is noticed by answers "not yet" that come late, before the first end.
 """
 
 from __future__ import annotations
 
 import enum
+import math
 
 from wanpoll._core.lifetable import LifeTable
 
-_RARE = 0.01  # the part of ends that is early, and the part that is late
 _TRUSTED = 20  # ends after which an estimate can be wrong about one
-_DOUBT, _PROOF = 2.0, 3.0
-_USUAL = 1 / 3  # how much an end where it was expected speaks against a change
+_QUICKER = 2.0
+_STRANGE = 2.0  # one answer, in the logarithm of how much likelier it is
+_DOUBTFUL, _PROVED = 5.0, 8.0  # several
+_MOST = 4.0  # what one answer counts
+_UNLIKELY = 0.003
+_EXACT = 1.05  # an exact end is as good as one in a span of this ratio on each side
+_LATE = 0.01  # the part of ends that is late
+_USUAL = 1 / 3  # how much an end where it was expected speaks against a slow-down
+_SLOWER, _SLOW = 2.0, 3.0
 
 
 class News(enum.IntEnum):
@@ -22,59 +30,71 @@ class News(enum.IntEnum):
 
     NONE = 0
     STRANGE = 1
-    """The first early end: its contemporaries should be asked."""
+    """An end was early: contemporaries of its task should be asked."""
     DOUBT = 2
-    """Several ends were strange: the past counts for less."""
+    """Several answers were strange: the past counts for less."""
     CHANGED = 3
     """What was known is of no use any more, nor is what was planned."""
 
 
 class Regime:
-    """Watches the ends of one life table."""
+    """Watches the answers about the tasks of one life table."""
 
-    __slots__ = ("_early", "_late", "_since", "_suspect", "early", "late")
+    __slots__ = ("_from", "_late", "_quicker", "_slower", "_suspect", "_table")
 
-    def __init__(self) -> None:
-        self._since = 0  # ends before this regime began
-        self._early = self._late = 0.0  # how much speaks for a change
-        self._suspect = float("-inf")  # when the first of the early ones was submitted
-        self.early, self.late = 0.0, float("inf")
+    def __init__(self, table: LifeTable) -> None:
+        self._table = table
+        self.restart()
 
-    def estimated(self, table: LifeTable) -> None:
-        """The estimate of `table` is new."""
-        if table.ends >= self._since + _TRUSTED:
-            self.early, self.late = table.quantile(_RARE), table.quantile(1.0 - _RARE)
+    def restart(self) -> None:
+        """Expect nothing until enough ends of the new regime were seen."""
+        self._from = self._table.ends + _TRUSTED
+        self._quicker = self._slower = 0.0  # how much speaks for a change
+        self._suspect = -math.inf  # when the task was submitted whose answer was the first of those
+        self._late = math.inf
 
-    def ended(self, born: float, after: float, end: float) -> News:
-        """A task that was submitted at `born` and had not ended `after` seconds of running ended by `end`."""
-        if end < self.early:
-            if not self._early:
-                self._suspect = born
-            self._late = 0.0
-            self._early += 1.0
-            return _news(self._early)
-        if end > self.late:
-            return self.survived(after, end)
-        self._late = max(0.0, self._late - _USUAL)
-        if born >= self._suspect:
-            self._early = max(0.0, self._early - _USUAL)
+    def estimated(self) -> None:
+        """The estimate is new."""
+        if self._table.ends >= self._from:
+            self._late = self._table.quantile(1.0 - _LATE)
+
+    def ended(self, born: float, after: float, by: float, end: float | None) -> News:
+        """A task submitted at `born` that had not ended after `after` seconds had by `by`; `end`, where it is known."""
+        if self._late == math.inf:
+            return News.NONE
+        if after <= self._late < (by if end is None else end):
+            return self.survived(born, after, by)
+        self._slower = max(0.0, self._slower - _USUAL)
+        since, until = (after, by) if end is None else (max(after, end / _EXACT), min(by, end * _EXACT))
+        return self._weigh(born, self._ends(after, since, until, _QUICKER), self._ends(after, since, until, 1.0))
+
+    def survived(self, born: float, since: float, until: float) -> News:
+        """A task ran on from `since` to `until` seconds. It is late once."""
+        if since <= self._late < until:
+            self._quicker = 0.0
+            self._slower += 1.0
+            return News.CHANGED if self._slower >= _SLOW else News.DOUBT if self._slower >= _SLOWER else News.NONE
+        if self._quicker:
+            self._weigh(born, self._lasts(since, until, _QUICKER), self._lasts(since, until, 1.0))
         return News.NONE
 
-    def survived(self, since: float, until: float) -> News:
-        """A task ran on from `since` to `until` seconds. It is late once."""
-        if not since <= self.late < until:
+    def _weigh(self, born: float, changed: float, known: float) -> News:
+        """An answer with such probabilities, if tasks are quicker, and if they are as they were."""
+        likelier = math.log(max(changed, _UNLIKELY) / max(known, _UNLIKELY))
+        if not self._quicker:
+            self._suspect = born
+        elif born < self._suspect:
             return News.NONE
-        self._early = 0.0
-        self._late += 1.0
-        return News.NONE if self._late < _DOUBT else _news(self._late)
+        self._quicker = max(0.0, self._quicker + max(-_MOST, min(_MOST, likelier)))
+        if likelier > 0.0 and self._quicker >= _DOUBTFUL:
+            return News.CHANGED if self._quicker >= _PROVED else News.DOUBT
+        return News.STRANGE if likelier >= _STRANGE else News.NONE
 
-    def restart(self, table: LifeTable) -> None:
-        """Expect nothing until enough ends of the new regime were seen."""
-        self._since = table.ends
-        self._early = self._late = 0.0
-        self._suspect = float("-inf")
-        self.early, self.late = 0.0, float("inf")
+    def _ends(self, after: float, since: float, until: float, times: float) -> float:
+        survival = self._table.survival
+        ends = survival(since * times) - survival(until * times)
+        return ends / max(survival(after * times), _UNLIKELY)
 
-
-def _news(evidence: float) -> News:
-    return News.CHANGED if evidence >= _PROOF else News.DOUBT if evidence >= _DOUBT else News.STRANGE
+    def _lasts(self, since: float, until: float, times: float) -> float:
+        survival = self._table.survival
+        return survival(until * times) / max(survival(since * times), _UNLIKELY)
