@@ -25,9 +25,9 @@ MOST_KIND = 200
 _FEW = 10.0
 _TIE, _MOST_TIES = 1e-6, 100_000  # seconds between tasks that were submitted at one moment
 _JITTER = 0.06  # of a step: tasks that were submitted together do not stay aligned
-_SCOUTS = 4  # one task in so many is asked at least
-_SCOUT_EVERY = 2.0  # every so many intervals: a plan would sleep through tasks that have become much quicker,
-_SCOUT_GAP = 1.0  # but one that begins in so many intervals is enough
+_SCOUTS = 4  # one task in so many is asked more often, since a plan would sleep through a speed-up:
+_SCOUT_STEP = 1.0, 2.0  # in the middle of a silence that is longer than so many intervals (the second: ends tell when)
+_SCOUT_GAP = 1.0  # one that begins in so many intervals is enough
 _ALIKE, _PROBED = 0.25, 3  # how much older, by a part of its age, a task may be that tells of another; how many tell
 _AT_HEAD = 4.0  # intervals after which the head of a line is asked, if no end was seen that let it begin
 _TRUSTED = 20  # runs that were seen before their distribution is planned with
@@ -43,12 +43,13 @@ _QUICKEST = 0.02  # the part of runs that are quicker than any that counts
 class Class:
     """Alike tasks: how long they take from their submission, how long they run, and who waits to begin."""
 
-    __slots__ = ("freed_at", "line", "runs", "steering", "whole")
+    __slots__ = ("exact", "freed_at", "line", "runs", "steering", "whole")
 
     def __init__(self, interval: float, mode: str) -> None:
         self.whole = new_placement(interval, mode)
         self.runs: Placement | None = None  # once one was seen to begin
         self.line = Line()
+        self.exact = False  # whether the last end told when it was
         self.steering = Steering(interval, mode)
         self.freed_at = float("-inf")  # when the last of them ended
 
@@ -128,6 +129,7 @@ class Learned:
         whole = _seconds(seen.submitted_at, seen.finished_at)
         if whole is not None:
             whole = min(max(whole, since - entry.born), now - entry.born)
+        known.exact = whole is not None
         took = self._ended_at(known, entry, since, now) - entry.born if whole is None else whole
         known.freed_at = entry.born + took
         self.saved += max(1.0, (now - entry.born) / (_REGULAR * self.cadence.interval)) - entry.polls
@@ -226,7 +228,9 @@ class Learned:
         """How long to leave a task alone that runs."""
         began, placement = self._clock_of(known, entry)
         step = self._step(known, placement, now - began)
-        return min(step, max(step / 2.0, _SCOUT_EVERY * self.cadence.interval)) if entry.scout else step
+        if not entry.scout:
+            return step
+        return min(step, max(step / 2.0, _SCOUT_STEP[known.exact] * self.cadence.interval))
 
     def _step(self, known: Class, placement: Placement, elapsed: float) -> float:
         step = placement.step(elapsed, self._pressure, known.steering.dearer)
