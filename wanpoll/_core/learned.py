@@ -70,6 +70,8 @@ class Learned:
         self._scouted_at = float("-inf")
         self._usual = cadence.interval  # seconds between two polls of a task, if the quota were no matter
         self._crowd = _FEWEST
+        self._punctual, self._tardy = (part * cadence.interval for part in _LATENESS)
+        self._eased = 1.0  # steps that are planned, to those without the pressure of the quota
         self._latest_born = float("-inf")
         self._trim = 0.0
         self._pressure = 0
@@ -132,10 +134,11 @@ class Learned:
         known.exact = whole is not None
         took = self._ended_at(known, entry, since, now) - entry.born if whole is None else whole
         known.freed_at = entry.born + took
-        self.saved += max(1.0, (now - entry.born) / (_REGULAR * self.cadence.interval)) - entry.polls
+        followed = max(entry.born, entry.tracked_at)
+        self.saved += max(1.0, (now - followed) / (_REGULAR * self.cadence.interval)) - entry.polls
         if seen.status is not Status.CANCELED:
             if not self._pressure:  # else the quota decides the price
-                known.steering.ended(now - known.freed_at, took, entry.polls)
+                known.steering.ended(now - known.freed_at, known.freed_at - followed, entry.polls)
             news = known.whole.ended(entry.born, since - entry.born, now - entry.born, whole)
             if entry.begun is not None and known.runs is not None:
                 after, by = max(0.0, since - entry.begun), now - entry.begun
@@ -234,7 +237,7 @@ class Learned:
 
     def _step(self, known: Class, placement: Placement, elapsed: float) -> float:
         step = placement.step(elapsed, self._pressure, known.steering.dearer)
-        self._usual += (step * math.exp(-self._pressure * DEARER / 3.0) - self._usual) / self._crowd
+        self._usual += (step * self._eased - self._usual) / self._crowd
         return step
 
     def asked(self, late: float, tracked: int, allowed: float) -> None:
@@ -243,14 +246,17 @@ class Learned:
         If the tasks, each asked as often as it pays, would need more than that, a request becomes dearer for all: steps
         stretch by about the cube root of the price. What the forecast gets wrong, lateness mends, slowly.
         """
-        wanted = tracked / max(self._usual, self.cadence.floor)
-        punctual, tardy = (part * self.cadence.interval for part in _LATENESS)
         self._crowd = max(_FEWEST, tracked)
+        wanted = tracked / max(self._usual, self.cadence.floor)
+        if wanted <= allowed and not self._pressure and late < self._tardy:
+            self._trim = 0.0
+            return
         trim = _TRIM / self._crowd
-        self._trim += trim if late > tardy else -trim if late < punctual else 0.0
+        self._trim += trim if late > self._tardy else -trim if late < self._punctual else 0.0
         self._trim = min(_MOST_TRIM, max(-_MOST_TRIM if wanted > allowed else 0.0, self._trim))
         forecast = 3.0 * math.log(wanted / allowed) if wanted > allowed else 0.0
         self._pressure = round(min(_MOST_PRESSURE, max(0.0, forecast + self._trim)) / DEARER)
+        self._eased = math.exp(-self._pressure * DEARER / 3.0)
 
     def _after(self, entry: Entry, step: float, now: float) -> float:
         lot = zlib.crc32(entry.task.id.encode(), entry.polls) / 2**32

@@ -35,7 +35,8 @@ _NARROWEST = 20.0  # nor, while there are few, over fewer than so many / sqrt(1 
 _RESCALE = 1e12
 _NO_MASS = 1e-9
 _TRACE = 1.0  # ends' worth of what was known that outlives a change of regime
-_LOG_RATIO = math.log(RATIO)
+_BINS_OF_E = 1.0 / math.log(RATIO)
+_log = math.log
 
 
 class _Memory:
@@ -64,11 +65,12 @@ class _Memory:
 class LifeTable:
     """The distribution of one duration, in seconds. `interval` sets the scale of the grid."""
 
-    __slots__ = ("_edges", "_g1", "_g2", "_long", "_prior", "_s", "_short", "ends", "interval")
+    __slots__ = ("_edges", "_first", "_g1", "_g2", "_long", "_prior", "_s", "_short", "ends", "interval")
 
     def __init__(self, interval: float) -> None:
         self.interval = interval
         self._edges, self._prior = _grid(interval)
+        self._first = self._edges[1]
         self._short, self._long = _Memory(100.0), _Memory(1000.0)
         self.ends = 0
         self.estimate()
@@ -172,7 +174,8 @@ class LifeTable:
         """The moments of what lies beyond `elapsed` seconds; within a bin, ends are spread evenly."""
         each = self._bin(elapsed)
         begin, end = self._edges[each], self._edges[each + 1]
-        elapsed = min(elapsed, end)
+        if elapsed > end:
+            elapsed = end
         left = (self._s[each] - self._s[each + 1]) * (end - elapsed) / (end - begin)
         return (
             self._s[each + 1] + left,
@@ -210,8 +213,10 @@ class LifeTable:
         return at * at * (begun[0] - left[0]) - 2 * at * (begun[1] - left[1]) + begun[2] - left[2]
 
     def _bin(self, elapsed: float) -> int:
-        first = self._edges[1]
-        return 0 if elapsed <= first else min(BINS - 1, 1 + int(math.log(elapsed / first) / _LOG_RATIO))
+        if elapsed <= self._first:
+            return 0
+        each = 1 + int(_log(elapsed / self._first) * _BINS_OF_E)
+        return each if each < BINS else BINS - 1
 
 
 @functools.cache

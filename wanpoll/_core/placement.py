@@ -34,7 +34,8 @@ _MOST_POLLS = 300
 _CLOSE = 0.02  # how near the forecast has to come to what is wanted
 _MOST_FORECASTS = 12
 _UNHEARD, _MOST_UNHEARD = 15, 100  # an estimate holds for a 15th of the ends more, and for so many at most
-_RELATIVE = math.log(1.015)  # plans are kept for elapsed times this close
+_PLANS = 1.0 / math.log(1.015)  # plans are kept for elapsed times this close
+_PLANNED_FROM = 1.0  # seconds: of shorter times the differences are of no matter
 _FORGET = 15.0  # ends' worth, where some were strange
 
 
@@ -56,7 +57,7 @@ class Placement:
 
         `pressure` (of the quota) and `dearer` (by what the forecast gets wrong) raise the price, in steps of `DEARER`.
         """
-        key = int(math.log(max(elapsed, 1e-3)) / _RELATIVE), pressure, dearer
+        key = int(math.log(elapsed + _PLANNED_FROM) * _PLANS), pressure, dearer
         step = self._next.get(key)
         if step is None:
             price = self.price * math.exp(dearer * DEARER)

@@ -27,12 +27,12 @@ class Steering:
         self.dearer = 0
         """Steps of `DEARER` by which requests are dearer than the forecast says."""
 
-    def ended(self, lag: float, took: float, polls: int) -> None:
-        """A task that took so many seconds was found to have ended after `lag` more, by so many polls."""
+    def ended(self, lag: float, followed: float, polls: int) -> None:
+        """A task that was followed for so many seconds was found to have ended after `lag` more, by so many polls."""
         if self._mode == ECONOMY:
             off = 1.0 - 2.0 * lag / self._interval
         else:
-            regular = max(1.0, math.ceil(took / self._interval))
+            regular = max(1.0, math.ceil(followed / self._interval))
             self._regular += (regular - self._regular) * _GAIN
             off = (polls - regular) / self._regular
         moved = self._correction + _GAIN * max(-_MOST_OFF, min(_MOST_OFF, off))
