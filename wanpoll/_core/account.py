@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from wanpoll._core.batch import batch_of
+from wanpoll._core.batch import Batching, batch_of
 from wanpoll._core.budget import Budget
 from wanpoll._core.cadence import Cadence
 from wanpoll._core.entries import Entry, Job, Ticket
@@ -63,6 +63,7 @@ class Account:
         self.learned = None if schedule == FIXED else Learned(self.cadence, schedule)
         self.max_in_flight = max_in_flight
         self.max_batch = max_batch
+        self.batching = Batching(max_batch)
         self.poll_timeout = poll_timeout
         self.remember = remember
         self.tasks: dict[str, Entry] = {}

@@ -6,7 +6,7 @@ from attrs import evolve
 
 from wanpoll._core import events as ev
 from wanpoll._core.account import Account
-from wanpoll._core.batch import ALONE, OUTAGE
+from wanpoll._core.batch import ALONE
 from wanpoll._core.budget import LONGEST_PAUSE
 from wanpoll._core.entries import Call, Entry, Purpose, Ticket
 from wanpoll._core.ledger import Ledger
@@ -81,6 +81,8 @@ class Judge:
         account, entry = ticket.account, ticket.jobs[0]
         account.refused = account.spent_since = None
         account.failures = 0
+        if account.max_batch > 1:
+            account.batching.answered(ticket)
         if isinstance(entry, Entry) and entry.alive:
             ticket.poll_after = reading.poll_after
             heard_at = self._polled(entry, now)
@@ -230,8 +232,8 @@ class Judge:
             self._again(entry, ticket, now, now)
             return
         self._note_miss(entry, reading)
-        if len(ticket.jobs) > 1 and not reading.throttled and entry.account.failures < OUTAGE:
-            entry.split = min(entry.split + 1, ALONE)
+        if not reading.throttled:
+            entry.account.batching.missed(entry, ticket)
         if reading.bug is not None and entry.misses >= BUG_STREAK:
             self._park(entry, ticket, reading.bug, now)
             return

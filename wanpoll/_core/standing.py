@@ -26,6 +26,8 @@ class Standing:
         if isinstance(reading, Answer | Rejected):
             account.refused = account.spent_since = None
             account.failures = 0
+            if isinstance(reading, Answer) or len(ticket.jobs) == 1:
+                account.batching.answered(ticket)
         elif isinstance(reading, Missed):
             self._missed(ticket, reading, now)
             if reading.spent is not None and self._believed_spent(account, now):
