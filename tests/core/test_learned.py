@@ -250,7 +250,7 @@ def test_classes_are_told_apart() -> None:
     for kind, seconds in (("quick", 60.0), ("slow", 600.0)):
         for _ in range(50):
             learned.named(kind).whole.table.survived(0.0, seconds)
-            learned.named(kind).whole.ended(seconds, seconds, seconds)
+            learned.named(kind).whole.ended(0.0, seconds, seconds, seconds)
 
     assert learned.named("quick").whole.table.quantile(0.5) < 70.0
     assert learned.named("slow").whole.table.quantile(0.5) > 500.0

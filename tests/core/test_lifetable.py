@@ -131,8 +131,8 @@ def test_it_is_a_survival_function(ends: list[tuple[float, float]], points: list
 def test_the_cost_is_reached_when_it_says(elapsed: float, cost: float, longest: float) -> None:
     """Just before, the expected square is less; the answer lies after `elapsed`, and not later than allowed."""
     table = learned(lognormal(300.0, 0.5, 50))
-    at = table.reached(elapsed, cost, longest)
     begun = table.moments(elapsed)
+    at = table.reached(begun, elapsed, cost, longest)
 
     assert elapsed <= at <= elapsed + longest
     if begun[0] > 1e-6 and at < elapsed + longest - 1e-6:

@@ -103,12 +103,18 @@ class Account:
             return
         head = self.learned.next_in_line(entry)
         if head is not None:
-            self.place(head, now, now)
+            self._move_up(head, now, now)
         if news is not News.NONE:
             alike = [each for each in self._youngest(_HEEDED) if each.is_planned and each.task.kind == entry.task.kind]
             for each, at in self.learned.sooner(news, entry, alike, now):
-                if at < each.due_at:
-                    self.place(each, at, now)
+                self._move_up(each, at, now)
+
+    def _move_up(self, entry: Entry, at: float, now: float) -> None:
+        """Have a task that is planned asked sooner, but not within the floor of its last answer."""
+        if entry.answered_at is not None:
+            at = max(at, entry.answered_at + self.cadence.floor)
+        if at < entry.due_at:
+            self.place(entry, at, now)
 
     def _youngest(self, count: int) -> Iterator[Entry]:
         return itertools.islice(reversed(self.tasks.values()), count)
