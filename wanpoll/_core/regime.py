@@ -1,9 +1,9 @@
 """Whether tasks have changed: answers that an estimate does not expect, one after the other.
 
 A provider that becomes quicker is the harder to notice: nobody asks about tasks that cannot be ready yet. Each answer
-is weighed: how much likelier is it, if tasks take half of the time (the sequential test of Page, 1954)? The first that
-is much likelier is reason to ask about contemporaries of its task, and only theirs count after it: older tasks go on
-as they did. One that becomes slower is noticed by answers "not yet" that come late, before the first end.
+is weighed: how much likelier is it, if tasks take half of the time, or a fifth (the sequential test of Page, 1954)? The
+first that is much likelier is reason to ask about contemporaries of its task, and only theirs count after it: older
+tasks go on as they did. One that becomes slower is noticed by answers "not yet" that come late, before the first end.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import math
 from wanpoll._core.lifetable import LifeTable
 
 _TRUSTED = 20  # ends after which an estimate can be wrong about one
-_QUICKER = 2.0
-_STRANGE = 2.0  # one answer, in the logarithm of how much likelier it is
+_QUICKER = 2.0, 5.0  # times
+_STRANGE = 2.5  # one answer, in the logarithm of how much likelier it is
 _DOUBTFUL, _PROVED = 5.0, 8.0  # several
 _MOST = 4.0  # what one answer counts
-_UNLIKELY = 0.003
+_UNLIKELY = 0.001
 _EXACT = 1.05  # an exact end is as good as one in a span of this ratio on each side
 _LATE = 0.01  # the part of ends that is late
 _USUAL = 1 / 3  # how much an end where it was expected speaks against a slow-down
@@ -62,11 +62,12 @@ class Regime:
         """A task submitted at `born` that had not ended after `after` seconds had by `by`; `end`, where it is known."""
         if self._late == math.inf:
             return News.NONE
-        if after <= self._late < (by if end is None else end):
-            return self.survived(born, after, by)
+        if end is not None and after <= self._late < end:
+            return self.survived(born, after, end)
         self._slower = max(0.0, self._slower - _USUAL)
         since, until = (after, by) if end is None else (max(after, end / _EXACT), min(by, end * _EXACT))
-        return self._weigh(born, self._ends(after, since, until, _QUICKER), self._ends(after, since, until, 1.0))
+        quicker = (self._ends(after, since, until, times) for times in _QUICKER)
+        return self._weigh(born, sum(quicker) / 2.0, self._ends(after, since, until, 1.0))
 
     def survived(self, born: float, since: float, until: float) -> News:
         """A task ran on from `since` to `until` seconds. It is late once."""
@@ -75,7 +76,8 @@ class Regime:
             self._slower += 1.0
             return News.CHANGED if self._slower >= _SLOW else News.DOUBT if self._slower >= _SLOWER else News.NONE
         if self._quicker:
-            self._weigh(born, self._lasts(since, until, _QUICKER), self._lasts(since, until, 1.0))
+            quicker = (self._lasts(since, until, times) for times in _QUICKER)
+            self._weigh(born, sum(quicker) / 2.0, self._lasts(since, until, 1.0))
         return News.NONE
 
     def _weigh(self, born: float, changed: float, known: float) -> News:
