@@ -243,6 +243,30 @@ def test_a_poisoned_task_is_found_in_an_account_of_few() -> None:
     assert set(remote.answered) == set(ids) - {"t7"}
 
 
+@pytest.mark.parametrize("count", [2, 10, 49, 100, 300])
+def test_batches_that_always_fail_are_told_from_an_outage(count: int) -> None:
+    """The provider answers about one task, but not about several: all are answered within minutes, one by one."""
+    bench = batching(50)
+    ids = follow(bench, count)
+    remote = Remote(bench, lambda asked: miss() if len(asked) > 1 else all_running(asked))
+    remote.run(300.0)
+
+    assert set(remote.answered) == set(ids)
+
+
+def test_batches_are_tried_again_when_they_have_failed() -> None:
+    """By and by larger ones, once the provider answers about several again."""
+    bench = batching(50)
+    ids = follow(bench, 300)
+    broken = Remote(bench, lambda asked: miss() if len(asked) > 1 else all_running(asked))
+    broken.run(300.0)
+    mended = Remote(bench, all_running)
+    mended.run(600.0)
+
+    assert set(mended.answered) == set(ids)
+    assert sum(mended.sizes[-20:]) > 20 * 25
+
+
 def test_an_outage_splits_nothing() -> None:
     """Everything fails for ten minutes: the batches stay full, and all are answered within seconds of its end."""
     bench = batching(50)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.core.harness import NAME
+from tests.core.harness import NAME, Bench
 from wanpoll import Poller, Rate, Status, Task
 from wanpoll._core.cadence import Cadence
 from wanpoll._core.entries import Entry, Ticket
@@ -171,6 +171,30 @@ def test_a_scarce_quota_is_spent_where_it_pays() -> None:
     assert learned.lag < 0.85 * fixed.lag
     for trial in (learned, fixed):
         assert all(bisect.bisect_left(trial.asked, at + 1.0) - place <= 3 for place, at in enumerate(trial.asked[:-3]))
+
+
+def test_of_the_due_the_one_that_has_cost_most_goes_first() -> None:
+    """One that is likely to have ended goes before one that is not, though it came later; both go in the end."""
+    bench = Bench(schedule="economy", quota=Rate(1, per=30.0))
+    learned = bench.machine.accounts[NAME].learned
+    assert learned is not None
+    for number in range(100):
+        learned.named(None).whole.ended(float(number), 0.0, 130.0, 100.0 + number % 20)
+    bench.now = 200.0
+    young = [bench.track(f"young {number}", age=20.0) for number in range(8)]
+    old = bench.track("old", age=115.0)
+    for entry in (*young, old):
+        assert isinstance(entry, Entry)
+        bench.machine.accounts[NAME].place(entry, 200.0, 200.0)
+    order = []
+    for _ in range(12):
+        for ticket in bench.take():
+            order.append(ticket.tasks[0].id)
+            bench.answer(ticket, NOT_YET[Status.RUNNING])
+        bench.now += 31.0
+
+    assert "old" in order[:4]
+    assert set(order) >= {entry.task.id for entry in young}
 
 
 # -- what it promises ------------------------------------------------------------------------------------------------

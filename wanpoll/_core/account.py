@@ -105,7 +105,7 @@ class Account:
         if head is not None:
             self._move_up(head, now, now)
         if news is not News.NONE:
-            alike = [each for each in self._youngest(_HEEDED) if each.is_planned and each.task.kind == entry.task.kind]
+            alike = [each for each in self._youngest(_HEEDED) if each.task.kind == entry.task.kind]
             for each, at in self.learned.sooner(news, entry, alike, now):
                 self._move_up(each, at, now)
 
@@ -113,7 +113,7 @@ class Account:
         """Have a task that is planned asked sooner, but not within the floor of its last answer."""
         if entry.answered_at is not None:
             at = max(at, entry.answered_at + self.cadence.floor)
-        if at < entry.due_at:
+        if entry.is_planned and at < entry.due_at:
             self.place(entry, at, now)
 
     def _youngest(self, count: int) -> Iterator[Entry]:

@@ -22,16 +22,18 @@ _FADE = 0.99  # of the evidence, with each new piece
 _EVIDENCE = 15.0  # pieces from which an order is believed
 _TRIAL = 40.0  # pieces until which it is tried
 _EXCEPTIONS = 0.02  # the part of them that may speak against it
+_PRUNE_FROM = 50
 
 
 class Line:
     """Who waits to begin. Those that have begun, ended or left are dropped as they come to the head."""
 
-    __slots__ = ("_against", "_first", "_for", "_waiting", "latest")
+    __slots__ = ("_against", "_first", "_for", "_prune_at", "_waiting", "latest")
 
     def __init__(self) -> None:
         self._waiting: list[tuple[float, str, Entry]] = []
         self._first = 0  # those before it are gone
+        self._prune_at = _PRUNE_FROM
         self.latest = float("-inf")  # when the youngest task that has begun was submitted
         self._for = self._against = 0.0
 
@@ -56,6 +58,8 @@ class Line:
         at = bisect.bisect_left(self._waiting, (born, entry.task.id), lo=self._first, key=_place)
         if at == len(self._waiting) or self._waiting[at][2] is not entry:
             self._waiting.insert(at, (born, entry.task.id, entry))
+            if len(self._waiting) > self._prune_at:
+                self._prune()
         if born < self.latest and not entry.overtaken and entry.answered_at is not None:
             entry.overtaken = True
             self._against += 1.0
@@ -94,10 +98,13 @@ class Line:
         waiting = self._waiting
         while self._first < len(waiting) and not _is_waiting(waiting[self._first][2]):
             self._first += 1
-        if self._first > HEAD and self._first > len(waiting) // 2:
-            del waiting[: self._first]
-            self._first = 0
         return self._first
+
+    def _prune(self) -> None:
+        """Drop all who do not wait any more. It is done when there may be as many of them as of the others."""
+        self._waiting = [each for each in self._waiting if _is_waiting(each[2])]
+        self._first = 0
+        self._prune_at = 2 * len(self._waiting) + _PRUNE_FROM
 
 
 def _place(each: tuple[float, str, Entry]) -> tuple[float, str]:
