@@ -163,7 +163,7 @@ def test_with_the_time_of_submission_the_first_poll_waits_for_the_interval() -> 
 
     async def main() -> None:
         cloud = Cloud(runs=1e9)
-        async with cloud.poller() as poller:
+        async with cloud.poller(schedule="fixed") as poller:
             await poller.track(Task("young", submitted_at=datetime.now(UTC)))
             await poller.track(Task("old", submitted_at=datetime.now(UTC) - timedelta(hours=1)))
             await poller.track("unknown")

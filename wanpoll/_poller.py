@@ -57,7 +57,7 @@ class Poller:
         poll_timeout: float = 10.0,
         max_in_flight: int = 100,
         remember: int = 10_000,
-        schedule: str = "fixed",
+        schedule: str = "economy",
         transport: Transport | None = None,
     ) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None  # first, for __del__ when an argument is bad

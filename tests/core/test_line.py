@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import random
 
+from tests.core.harness import NAME, Bench
 from wanpoll import Status, Task
 from wanpoll._core.entries import Entry
 from wanpoll._core.line import HEAD, Line
-from tests.core.harness import NAME, Bench
 
 
 class Queue:

@@ -35,7 +35,6 @@ FIXED = "fixed"
 
 _PROMOTED_AT_ONCE = 1000
 _HEEDED = 1000  # tasks at the most: an account with more has others to learn from
-_PATIENCE = 1.0  # seconds late, until it matters who goes first
 _LOOKED_AT = 16  # of those that are due
 _GOLDEN = 2_654_435_769  # 2**32 / the golden ratio: multiples of it spread evenly
 _BREATH = 2 * RESOLUTION
@@ -276,7 +275,7 @@ class Account:
         """Of some that are due, the one for which not asking has cost most; in turns, the one that waits longest."""
         due, count = self.due, len(self.due)
         self._turns += 1
-        if now < due[0].due_at + _PATIENCE or self._turns % FIRST_COME == 0:
+        if now < due[0].due_at + self.cadence.floor or self._turns % FIRST_COME == 0:
             return due.popleft()
         dearest, most = due[0], -1.0
         for each in range(min(_LOOKED_AT, count)):

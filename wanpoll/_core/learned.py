@@ -98,7 +98,8 @@ class Learned:
         if known.line.is_long and entry.born >= known.line.latest:
             known.line.waits(entry)
             return self._after(entry, self._until_begun(known, entry, now), now)
-        return self._after(entry, self._until_ended(known, entry, now), now)
+        # Planned from its beginning: nobody has heard that it had not ended by now.
+        return max(now, self._after(entry, self._until_ended(known, entry, entry.born), entry.born))
 
     def next(self, entry: Entry, heard_at: float | None, now: float, *, began: bool) -> tuple[float, News]:
         """When to ask again after "not yet"; `heard_at` is when the answer before said so.
@@ -156,9 +157,7 @@ class Learned:
         head = line.head()
         return head if head is not None and (not entry.alive or (head.born or 0.0) < (entry.born or 0.0)) else None
 
-    def sooner(
-        self, news: News, entry: Entry, planned: list[Entry], now: float
-    ) -> Iterator[tuple[Entry, float]]:
+    def sooner(self, news: News, entry: Entry, planned: list[Entry], now: float) -> Iterator[tuple[Entry, float]]:
         """When to ask about tasks of the class of `entry`, youngest first in `planned`, after `news` about it."""
         if entry.born is None:
             return

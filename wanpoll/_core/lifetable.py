@@ -133,6 +133,11 @@ class LifeTable:
         exposures[last] += part - weight
         exposures[last + 1] -= part
 
+    @property
+    def known(self) -> float:
+        """How many ends' worth is remembered."""
+        return self._long.count
+
     # -- estimating --------------------------------------------------------------------------------------------
 
     def estimate(self) -> None:

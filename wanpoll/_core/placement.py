@@ -29,13 +29,13 @@ DEARER = 0.1
 _LATE = 0.1  # of the elapsed time: the longest silence of very old tasks
 _FLOOR = 1 / 15  # of an interval
 _CHEAPEST, _DEAREST = math.log(1 / 3000), math.log(30.0)  # intervals
-_ENOUGH = 0.003  # the part of tasks whose plan does not matter
+_ENOUGH = 0.003  # the part of tasks whose plan does not matter, at the least
+_UNSEEN, _KNOWN = 1.5, 4.0  # of tasks that nothing but the prior tells of: so many of 4 and those that were seen
 _MOST_POLLS = 300
 _CLOSE = 0.02  # how near the forecast has to come to what is wanted
 _MOST_FORECASTS = 12
 _UNHEARD, _MOST_UNHEARD = 15, 100  # an estimate holds for a 15th of the ends more, and for so many at most
 _PLANS = 1.0 / math.log(1.015)  # plans are kept for elapsed times this close
-_PLANNED_FROM = 1.0  # seconds: of shorter times the differences are of no matter
 _FORGET = 15.0  # ends' worth, where some were strange
 
 
@@ -44,7 +44,7 @@ class Placement:
 
     __slots__ = ("_due", "_next", "_regime", "mode", "price", "table")
 
-    def __init__(self, table: LifeTable, mode: str, price: float = 1.0) -> None:
+    def __init__(self, table: LifeTable, mode: str, price: float) -> None:
         self.table = table
         self.mode = mode
         self.price = price  # seconds of lag that a request is worth
@@ -57,7 +57,7 @@ class Placement:
 
         `pressure` (of the quota) and `dearer` (by what the forecast gets wrong) raise the price, in steps of `DEARER`.
         """
-        key = int(math.log(elapsed + _PLANNED_FROM) * _PLANS), pressure, dearer
+        key = int(math.log(elapsed / self.table.interval + _FLOOR) * _PLANS), pressure, dearer
         step = self._next.get(key)
         if step is None:
             price = self.price * math.exp(dearer * DEARER)
@@ -115,7 +115,7 @@ class Placement:
     def _regular_requests(self) -> float:
         """How many requests a task takes at the advised interval."""
         total, elapsed = 0.0, 0.0
-        while (left := self.table.survival(elapsed)) > _ENOUGH:
+        while (left := self.table.survival(elapsed)) > self._enough():
             total += left
             elapsed += self.table.interval
         return total
@@ -123,16 +123,19 @@ class Placement:
     def _forecast(self, price: float) -> tuple[float, float]:
         """The requests and the lag of a task, on average, if this is the price."""
         elapsed = requests = lag = 0.0
-        begun = self.table.moments(0.0)
+        begun, enough = self.table.moments(0.0), self._enough()
         for _ in range(_MOST_POLLS):
             elapsed += self._step(begun, elapsed, price)
             left = self.table.moments(elapsed)
             requests += begun[0]
             lag += elapsed * (begun[0] - left[0]) - (begun[1] - left[1])
             begun = left
-            if left[0] < _ENOUGH:
+            if left[0] < enough:
                 break
         return requests, lag
+
+    def _enough(self) -> float:
+        return max(_ENOUGH, _UNSEEN / (_KNOWN + self.table.known))
 
     def _step(self, begun: Moments, elapsed: float, price: float, pressure: float = 0.0) -> float:
         """`begun` are the moments at `elapsed`."""

@@ -1,4 +1,4 @@
-"""What forecasts get wrong, learned from ends: the price of a class moves a little with each, until it gives what it is to.
+"""What forecasts get wrong, learned from ends: with each, the price of a class moves a little towards what is wanted.
 
 *Economy* is to have the mean lag of the advised interval, *fast* is to make its requests.
 """

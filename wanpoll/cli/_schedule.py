@@ -84,8 +84,7 @@ def _learned(durations: Sequence[float], schedule: str, interval: float) -> Plac
         placement.table.survived(0.0, each)
         placement.table.ended(each, each)
     if durations:
-        placement.table.estimate()
-        placement = Placement(placement.table, schedule)
+        placement.solve()
     return placement
 
 
