@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import pickle
 from collections.abc import Sequence
@@ -13,9 +14,9 @@ from hypothesis import strategies as st
 
 from tests.providers.helpers import TASK, dashscope
 from wanpoll import InvalidTaskId, NotSupported, Poller, Rate, Task, UsageError
-from wanpoll._core.readings import Answer, Missed, NoSuchTask, Reading, Rejected
+from wanpoll._core.readings import Answer, Missed, NoSuchTask, Observation, Reading, Rejected
 from wanpoll.exceptions import DecodeError
-from wanpoll.providers import AceData, Ark, DashScope, Provider, Reply, Request
+from wanpoll.providers import AceData, Ark, DashScope, Provider, Replicate, Reply, Request
 from wanpoll.providers.rules import ErrorRule, Verdict
 
 KEY = "sk-0123456789abcdef"
@@ -378,3 +379,26 @@ def test_a_batch_larger_than_allowed_is_refused(provider):
     assert bound.ask(tasks[:50]).url.startswith(bound.base_url)
     with pytest.raises(UsageError, match="51 tasks in one question; give 1 to 50"):
         bound.ask(tasks)
+
+
+# -- what people read --------------------------------------------------------------------------------------------------
+
+CANARY = "averysecretkey0123456789"
+ECHO = {"url": f"https://h.example/o?Signature={CANARY}", "key": CANARY}
+
+ECHOING = [
+    (DashScope(CANARY), {"output": {"task_id": "t", "task_status": "SUCCEEDED"}, "usage": ECHO}),
+    (Ark(CANARY), {"id": "t", "status": "succeeded", "usage": ECHO}),
+    (Replicate(CANARY), {"id": "t", "status": "succeeded", "metrics": ECHO}),
+]
+
+
+@pytest.mark.parametrize(("provider", "document"), ECHOING, ids=["DashScope", "Ark", "Replicate"])
+def test_usage_stays_out_of_reprs(provider, document):
+    """The provider's own mapping of what a task cost is kept whole, and is no part of what people read."""
+    reply = Reply(200, json.dumps(document).encode(), 0.0)
+    reading = provider.read([Task("t")], reply)
+
+    assert isinstance(reading, Answer)
+    assert [part.usage for part in reading.observations if isinstance(part, Observation)] == [ECHO]
+    assert CANARY not in f"{reading!r} {provider.explain(reply)!r}"

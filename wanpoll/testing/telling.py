@@ -76,6 +76,7 @@ def shown(reading: Reading) -> str:
 
 
 def _texts(part: Observation | NoSuchTask) -> Iterator[str]:
+    yield repr(part)
     yield str(part.failure)
     if isinstance(part, Observation):
         yield part.word
