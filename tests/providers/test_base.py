@@ -17,7 +17,7 @@ from wanpoll import InvalidTaskId, NotSupported, Poller, Rate, Task, UsageError
 from wanpoll._core.readings import Answer, Missed, NoSuchTask, Observation, Reading, Rejected
 from wanpoll.exceptions import DecodeError
 from wanpoll.providers import AceData, Ark, DashScope, Provider, Replicate, Reply, Request
-from wanpoll.providers.rules import ErrorRule, Verdict
+from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict
 
 KEY = "sk-0123456789abcdef"
 ENVIRON = {"DASHSCOPE_API_KEY": "sk-environ", "DASHSCOPE_HTTP_BASE_URL": "https://environ.example/api/v1"}
@@ -402,3 +402,19 @@ def test_usage_stays_out_of_reprs(provider, document):
     assert isinstance(reading, Answer)
     assert [part.usage for part in reading.observations if isinstance(part, Observation)] == [ECHO]
     assert CANARY not in f"{reading!r} {provider.explain(reply)!r}"
+
+
+@pytest.mark.parametrize("file_id", [f"v1 {CANARY}", f"v1?Signature={CANARY}"])
+def test_the_id_of_a_file_shows_no_secret(file_id):
+    """An id that echoes a secret is kept as it is, to ask by it, and is hidden from people; any other is shown."""
+    media = (MediaPath("files[].url", "file", file_id="id"),)
+    files = [{"url": "https://h.example/1", "id": file_id}, {"url": "https://h.example/2", "id": "v2"}]
+    document = {"id": "t", "status": "succeeded", "files": files}
+    reading = Replicate(CANARY, media=media).read([Task("t")], Reply(200, json.dumps(document).encode(), 0.0))
+
+    assert isinstance(reading, Answer)
+    (part,) = reading.observations
+    assert isinstance(part, Observation)
+    assert [each.file_id for each in part.media] == [file_id, "v2"]
+    assert CANARY not in repr(reading)
+    assert "file_id='v2'" in repr(reading)

@@ -24,7 +24,7 @@ from wanpoll._core.readings import (
     Refused,
     Rejected,
 )
-from wanpoll._core.redact import redact
+from wanpoll._core.redact import Secret, redact
 from wanpoll.exceptions import DecodeError, NotSupported, TransportError, UsageError
 from wanpoll.providers.exchange import Explanation, Reply, Request
 from wanpoll.providers.rules import NO_RULE, ErrorRule, MediaPath, Verdict, classify, read_media, values_at
@@ -267,10 +267,17 @@ class Provider(Settings, abc.ABC):
         failure = part.failure and self._cleaned_failure(part.failure)
         if isinstance(part, NoSuchTask):
             return evolve(part, failure=failure)
-        media = tuple(
-            evolve(each, failure=self._cleaned_failure(each.failure)) if each.failure else each for each in part.media
+        return evolve(
+            part, failure=failure, media=tuple(map(self._cleaned_media, part.media)), word=self._clean(part.word)
         )
-        return evolve(part, failure=failure, media=media, word=self._clean(part.word))
+
+    def _cleaned_media(self, media: Media) -> Media:
+        failure, file_id = media.failure and self._cleaned_failure(media.failure), media.file_id
+        if file_id is not None and self._clean(file_id) != file_id:
+            file_id = Secret(file_id)  # whole for asking by it, and hidden from people
+        if failure is None and file_id is media.file_id:
+            return media
+        return evolve(media, failure=failure, file_id=file_id)
 
     def _cleaned_failure(self, failure: Failure) -> Failure:
         return Failure(self._clean(failure.code), self._clean(failure.message))
