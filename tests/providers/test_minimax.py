@@ -85,6 +85,15 @@ def test_not_yet(word, expected):
     assert expected is one(read({"status": word})).status
 
 
+@pytest.mark.parametrize("code", [False, 0.0, None, [], ""])
+def test_a_code_that_is_none(code):
+    """The short way takes nothing for the code of success that reading in full does not."""
+    answer = document(code=code)
+
+    assert is_unreadable(read(answer)) == is_unreadable(PROVIDER.explain(reply(answer)).reading)
+    assert is_unreadable(read(answer)) or code == ""
+
+
 @pytest.mark.parametrize("word", ["Fail", "Failed"])
 def test_failed_words(word):
     """Both spellings of failure are an end, with the code that stands beside it, or else the word."""

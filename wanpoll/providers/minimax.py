@@ -67,9 +67,10 @@ def read_task(provider: Provider, task: Task, document: Mapping[str, Any], reply
 
 def _not_yet(task: Task, document: Mapping[str, Any]) -> NotYet | None:
     word, said = document.get("status"), document.get("base_resp")
-    if type(word) is str and type(said) is dict and said.get("status_code") == 0 and document.get("task_id") == task.id:
-        return _NOT_YET.get(word)
-    return None
+    if type(word) is not str or type(said) is not dict or document.get("task_id") != task.id:
+        return None
+    code = said.get("status_code")
+    return _NOT_YET.get(word) if type(code) is int and code == 0 else None
 
 
 def _state(provider: Provider, task: Task, document: Mapping[str, Any], reply: Reply) -> Reading:
