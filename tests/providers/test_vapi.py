@@ -267,6 +267,8 @@ def test_dashscope():
         ("done", Status.SUCCEEDED),
         ("failed", Status.FAILED),
         ("expired", Status.EXPIRED),
+        ("Processing", Status.RUNNING),
+        ("Failed", Status.FAILED),
     ],
 )
 def test_jimeng_words(code, word, expected):
@@ -285,22 +287,50 @@ def test_jimeng_no_such_task():
     assert Answer((NoSuchTask(TASK.id),)) == read(jimeng("not_found"))
 
 
-@pytest.mark.parametrize("word", ["", "Done", "DONE", "success", "Success", "cancelled"])
+@pytest.mark.parametrize("code", [0, 10000])
+def test_jimeng_success_in_the_words_of_the_relay(code):
+    """V-API's own document says Success in this envelope: a success with its link or its data, and none without."""
+    done = one(read(jimeng("Success", code=code, video_url=LINK, image_urls=None)))
+    encoded = one(read(jimeng("Success", code=code, binary_data_base64=["aGVsbG8="])))
+
+    assert (done.status, links(done)) == (Status.SUCCEEDED, [(LINK, "video")])
+    assert (encoded.status, encoded.media) == (Status.SUCCEEDED, ())
+    for nothing in ({}, {"video_url": "", "image_urls": []}, {"video_url": None, "binary_data_base64": []}):
+        assert is_unreadable(read(jimeng("Success", code=code, **nothing)))
+
+
+@pytest.mark.parametrize("word", ["Done", "DONE", "success", "Processed", "cancelled"])
 def test_jimeng_unknown_words(word):
     """A word that is not in the table is no end; it is kept for the log."""
     assert (one(read(jimeng(word))).status, one(read(jimeng(word))).word) == (None, word)
 
 
-@pytest.mark.parametrize("word", [None, 5, True, ["done"], {"done": 1}])
+@pytest.mark.parametrize("word", [5, True, ["done"], {"done": 1}])
 def test_jimeng_words_that_are_no_text(word):
     """A status that is no text is unreadable."""
     assert is_unreadable(read(jimeng(word)))
 
 
-@pytest.mark.parametrize("data", [None, [], "done", 5, {}])
-def test_jimeng_without_data(data):
-    """With a code of success and without data there is no state: asked again."""
+@pytest.mark.parametrize("data", [None, {}, {"status": None}, {"status": ""}, {"status": "", "video_url": LINK}])
+def test_jimeng_without_a_word(data):
+    """`data`, and every field of it, may be null or empty: not done, and no trouble either."""
+    answer = JIMENG | {"data": data}
+
+    assert (one(read(answer)).status, one(read(answer)).media) == (Status.PENDING, ())
+    assert one(PROVIDER.explain(reply(answer)).reading).status is Status.PENDING
+
+
+@pytest.mark.parametrize("data", [[], "done", 5, True])
+def test_jimeng_data_that_are_none(data):
+    """What is no object under `data` is unreadable."""
     assert is_unreadable(read(JIMENG | {"data": data}))
+
+
+@pytest.mark.parametrize("code", [False, True, [], {}, 0.5])
+def test_jimeng_codes_that_are_none(code):
+    """What is no code is no success, whatever it equals: asked again."""
+    for word in ("done", "generating"):
+        assert kind_of(read(jimeng(word, video_url=LINK) | {"code": code})) == RETRY
 
 
 def test_jimeng_status_is_a_copy_of_the_code():
@@ -327,7 +357,7 @@ def test_jimeng_content_risks_with_another_http_status(status):
 
 
 @pytest.mark.parametrize("code", [10001, 50215, 50500, 1, -1, "oops"])
-@pytest.mark.parametrize("word", ["done", "failed"])
+@pytest.mark.parametrize("word", ["done", "failed", "Success", "Failed"])
 def test_jimeng_done_with_another_code(code, word):
     """Done with a code that is none of success is a failure with that code."""
     observation = one(read(jimeng(word, code=code, message="why", video_url=LINK)))
