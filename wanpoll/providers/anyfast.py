@@ -109,7 +109,8 @@ class AnyFast(Provider):
         word = "" if word is None else word
         if not isinstance(word, str):
             raise DecodeError(self.name, "data.status", "not a text")
-        status = self.state(WORDS, word.upper(), "data.status")
+        # of letters beyond ASCII, some have those of the table as their upper case
+        status = self.state(WORDS, word.upper() if word.isascii() else word, "data.status")
         if status is not None and status.is_final:
             return Answer((self._end(task, status, document, reply),))
         progress = _progress(data.get("progress"))
