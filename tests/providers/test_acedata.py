@@ -370,11 +370,9 @@ def test_unknown_word_is_kept():
     [
         ({"video_url": VIDEO}, [(VIDEO, "video")]),
         ({"audio_url": AUDIO}, [(AUDIO, "audio")]),
-        ({"audio_urls": [AUDIO]}, [(AUDIO, "audio")]),
         ({"image_url": IMAGE}, [(IMAGE, "image")]),
         ({"image_urls": [IMAGE, VIDEO]}, [(IMAGE, "image"), (VIDEO, "image")]),
-        ({"video_urls": [VIDEO]}, [(VIDEO, "video")]),
-        ({"data": {"video_url": VIDEO}}, [(VIDEO, "video")]),
+        ({"video_url": "HTTPS://h.example/o.mp4"}, [("HTTPS://h.example/o.mp4", "video")]),
         ({"data": [{"video_url": VIDEO}, {"video_url": IMAGE}]}, [(VIDEO, "video"), (IMAGE, "video")]),
         ({"data": [{"image_url": IMAGE, "audio_url": AUDIO}]}, [(AUDIO, "audio"), (IMAGE, "image")]),
         ({"video_url": VIDEO, "data": [{"video_url": VIDEO}]}, [(VIDEO, "video")]),
@@ -399,6 +397,10 @@ def test_media(response, expected):
         {"image_url": [VIDEO]},
         {"image_urls": VIDEO},
         {"video_url": "ftp://h.example/v"},
+        {"video_url": "https://"},
+        {"video_urls": [VIDEO]},
+        {"audio_urls": [VIDEO]},
+        {"data": {"video_url": VIDEO, "audio_url": VIDEO, "image_url": VIDEO}},
     ],
 )
 def test_links_elsewhere(response):

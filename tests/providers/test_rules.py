@@ -129,10 +129,27 @@ def test_kinds():
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [("http://a", True), ("https://a", True), ("ftp://a", False), ("//a", False), (b"http://a", False), (None, False)],
+    [
+        ("http://a", True),
+        ("https://a", True),
+        ("HTTPS://a", True),
+        ("Http://a?b", True),
+        ("https://", False),
+        ("https:///a", False),
+        ("https://?a", False),
+        ("https://#a", False),
+        ("https://:80/", False),
+        ("https:// a", False),
+        ("http\u017f://a", False),
+        ("ftp://a", False),
+        ("//a", False),
+        (" https://a", False),
+        (b"http://a", False),
+        (None, False),
+    ],
 )
 def test_is_link(value, expected):
-    """Only the text of a web link is a link."""
+    """Only the text of a web link is a link: its scheme in whatever letters, and a host."""
     assert expected is is_link(value)
 
 

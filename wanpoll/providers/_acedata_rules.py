@@ -37,16 +37,11 @@ WORDS: Mapping[str, Status] = {
 
 MEDIA = (
     MediaPath("response.video_url", "video"),
-    MediaPath("response.video_urls[]", "video"),
-    MediaPath("response.data.video_url", "video"),
     MediaPath("response.data[].video_url", "video"),
     MediaPath("response.audio_url", "audio"),
-    MediaPath("response.audio_urls[]", "audio"),
-    MediaPath("response.data.audio_url", "audio"),
     MediaPath("response.data[].audio_url", "audio"),
     MediaPath("response.image_url", "image"),
     MediaPath("response.image_urls[]", "image"),
-    MediaPath("response.data.image_url", "image"),
     MediaPath("response.data[].image_url", "image"),
 )
 """Inputs are echoed under `request`, which is never read."""

@@ -7,6 +7,7 @@ Each provider has its own tables, because the same word means different things a
 """
 
 import enum
+import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, TypeGuard
@@ -15,6 +16,8 @@ from attrs import Factory, field, frozen
 
 from wanpoll._core.model import Failure, Media
 from wanpoll.providers.wire import link_expiry
+
+_LINK = re.compile(r"https?://[^\s/?#:@\\]", re.IGNORECASE | re.ASCII)
 
 
 class Verdict(enum.Enum):
@@ -136,8 +139,8 @@ def values_at(path: str, document: Any) -> list[Any]:
 
 
 def is_link(value: Any) -> TypeGuard[str]:
-    """Whether `value` is the text of a web link."""
-    return isinstance(value, str) and value.startswith(("https://", "http://"))
+    """Whether `value` is the text of a web link: a scheme, in whatever letters (RFC 3986, 3.1), and a host."""
+    return isinstance(value, str) and _LINK.match(value) is not None
 
 
 def _parsed(path: str) -> tuple[tuple[str, bool], ...]:
