@@ -310,12 +310,13 @@ def test_rest_about_another_file(echoed):
     assert is_unreadable(read_rest(FILE | {"file": FILE["file"] | {"file_id": echoed}}))
 
 
-def test_rest_with_an_id_that_lost_its_digits():
-    """An echo that no reader of JSON keeps says nothing; the id that was asked for is kept."""
+def test_rest_with_a_long_id():
+    """An id of more than 64 bits is compared digit by digit, as a number, too."""
     seen = evolve(one(read(SUCCESS)), follow_up="99999999999999999999123")
     body = json.dumps(FILE).replace('"file_id": 99', '"file_id": 99999999999999999999123').encode()
 
     assert one(read_rest(body, seen=seen)).media[0].file_id == "99999999999999999999123"
+    assert is_unreadable(read_rest(body.replace(b"999123", b"999124"), seen=seen))
 
 
 @pytest.mark.parametrize(("code", "expected"), CODES)

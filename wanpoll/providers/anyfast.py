@@ -16,7 +16,7 @@ from wanpoll.exceptions import DecodeError
 from wanpoll.providers.base import Provider, quoted
 from wanpoll.providers.exchange import Reply, Request
 from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict, is_link
-from wanpoll.providers.wire import decode, read_error_words, read_moment
+from wanpoll.providers.wire import decode, id_text, read_error_words, read_moment
 
 NO_SUCH_TASK = "task_not_exist"
 """The code of HTTP 400 for a task that is not known, or is another account's."""
@@ -103,7 +103,7 @@ class AnyFast(Provider):
         return self.read_error(reply, code or ("" if _is_fine(outer) else outer), message or said)
 
     def _state(self, task: Task, data: Mapping[str, Any], document: Mapping[str, Any], reply: Reply) -> Reading:
-        if data.get("task_id") not in (None, task.id):
+        if data.get("task_id") is not None and id_text(data["task_id"]) != task.id:
             raise DecodeError(self.name, "data.task_id", "the answer is about another task")
         word = data.get("status")
         word = "" if word is None else word

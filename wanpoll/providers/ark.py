@@ -16,7 +16,7 @@ from wanpoll.exceptions import DecodeError
 from wanpoll.providers.base import Provider, quoted
 from wanpoll.providers.exchange import Reply, Request
 from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict
-from wanpoll.providers.wire import check_echo, read_moment, read_object, read_problem
+from wanpoll.providers.wire import check_echo, id_text, read_moment, read_object, read_problem
 
 WORDS: Mapping[str, Status] = {
     "queued": Status.PENDING,
@@ -93,8 +93,8 @@ class Ark(Provider):
             raise DecodeError(self.name, "items", "not a list of tasks")
         open_tasks = {task.id: task for task in tasks}
         for item in items or ():
-            echoed = item.get("id") if isinstance(item, dict) else None
-            task = open_tasks.pop(echoed, None) if isinstance(echoed, str) else None
+            echoed = id_text(item.get("id")) if isinstance(item, dict) else None
+            task = open_tasks.pop(echoed, None) if echoed is not None else None
             if task is not None:
                 try:
                     yield self._state(task, item, reply)

@@ -29,7 +29,7 @@ from wanpoll.exceptions import DecodeError, NotSupported, TransportError, UsageE
 from wanpoll.providers.exchange import Explanation, Reply, Request
 from wanpoll.providers.rules import NO_RULE, ErrorRule, MediaPath, Verdict, classify, read_media, values_at
 from wanpoll.providers.settings import Settings
-from wanpoll.providers.wire import Lenient, decode, structure
+from wanpoll.providers.wire import Lenient, decode, id_text, structure
 
 _UNRESERVED = re.compile(r"[A-Za-z0-9._-]+")
 _MOST_DETAIL = 300
@@ -214,7 +214,7 @@ class Provider(Settings, abc.ABC):
             document = decode(self.name, reply.body)
         except DecodeError:
             document = None
-        ids = [each for path in self.ID_PATHS for each in values_at(path, document) if isinstance(each, str)]
+        ids = filter(None, (id_text(each) for path in self.ID_PATHS for each in values_at(path, document)))
         return tuple(Task(each, self.name) for each in dict.fromkeys(ids)) or (Task("unknown", self.name),)
 
     def read_error(self, reply: Reply, code: str | None = None, message: str | None = None) -> CallReading:

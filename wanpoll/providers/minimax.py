@@ -7,7 +7,6 @@ and V-API's "Query: Task Results", which hands the same body through. Errors com
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -87,7 +86,7 @@ def _state(provider: Provider, task: Task, document: Mapping[str, Any], reply: R
     if failed:
         return Answer((_failed(provider, task, word, document),))
     if status is Status.SUCCEEDED:
-        file_id = _file_id(provider, document, reply)
+        file_id = _file_id(provider, document)
         provider.note(f"file_id is {file_id!r}: not an end before a second request gives the file's link")
         return Answer((Observation(task.id, status, word, follow_up=file_id, raw=document),))
     return Answer((Observation(task.id, status, word),))
@@ -120,13 +119,9 @@ def _problem(document: Mapping[str, Any]) -> tuple[str, str]:
     return code, message if type(message) is str else ""
 
 
-def _file_id(provider: Provider, document: Mapping[str, Any], reply: Reply) -> str:
+def _file_id(provider: Provider, document: Mapping[str, Any]) -> str:
     """The file's id as text. Raises `DecodeError` where there is none: then this is no success yet."""
-    value = document.get("file_id")
-    if type(value) is float:
-        # A whole number over 64 bits was read as a float and has lost digits: only the body still knows them.
-        value = json.loads(reply.body, parse_int=str).get("file_id")
-    file_id = id_text(value)
+    file_id = id_text(document.get("file_id"))
     if file_id is None or file_id in ("", "0") or len(file_id) > _MOST_FILE_ID:
         raise DecodeError(provider.name, "file_id", "a success without the id of its file")
     return file_id
@@ -140,9 +135,7 @@ def read_file(provider: Provider, file_id: str, reply: Reply) -> tuple[Media, ..
     document = read_object(provider.name, reply.body, reply.status)
     if reply.status == 200 and not _code(provider, document):
         file = document.get("file")
-        echoed = file.get("file_id") if isinstance(file, dict) else None
-        if type(echoed) is not float:  # one that has lost digits cannot be compared
-            check_echo(provider.name, "file.file_id", echoed, file_id)
+        check_echo(provider.name, "file.file_id", file.get("file_id") if isinstance(file, dict) else None, file_id)
         if media := provider.media(MEDIA, document, reply):
             return tuple(evolve(each, file_id=file_id) for each in media)
     code, message = _problem(document)
