@@ -27,6 +27,7 @@ from tests.providers.documents import (
     reply,
     statuses,
 )
+from tests.providers.helpers import SEEN_AT
 from tests.providers.recorded.minimax import BACKUP, FILE, SUCCESS, TASK, document
 from wanpoll import Failure, Media, NotSupported, Outcome, Rate, Status, Task
 from wanpoll._core.readings import NOT_YET, Answer, Missed, Observation, Refused, Rejected
@@ -266,6 +267,15 @@ def test_rest():
     assert (observation.status, observation.follow_up, observation.raw) == (Status.SUCCEEDED, None, SUCCESS)
     assert (media.url, media.kind, media.backup_url, media.file_id) == (LINK, "video", BACKUP, "99")
     assert datetime.fromtimestamp(1_751_000_000, UTC) == media.expires_at
+
+
+def test_links_that_do_not_tell_their_end():
+    """A file's link that does not tell when it dies is taken to live for the least that is reported: one hour."""
+    file = {"file_id": 99, "download_url": "https://h.example/o.mp4"}
+    (media,) = one(read_rest(FILE | {"file": file})).media
+    (fresh,) = one(PROVIDER.read_refresh(Outcome(TASK, Status.SUCCEEDED, (media,)), reply({"file": file}))).media
+
+    assert [media.expires_at, fresh.expires_at] == [datetime.fromtimestamp(SEEN_AT + 3600, UTC)] * 2
 
 
 @pytest.mark.parametrize("missing", ["file_id", "backup_download_url", "filename"])

@@ -29,7 +29,7 @@ from wanpoll.exceptions import DecodeError, NotSupported, TransportError, UsageE
 from wanpoll.providers.exchange import Explanation, Reply, Request
 from wanpoll.providers.rules import NO_RULE, ErrorRule, MediaPath, Verdict, classify, read_media, values_at
 from wanpoll.providers.settings import Settings
-from wanpoll.providers.wire import Lenient, decode, id_text, structure
+from wanpoll.providers.wire import LINK_LIFE, Lenient, decode, id_text, structure
 
 _UNRESERVED = re.compile(r"[A-Za-z0-9._-]+")
 _MOST_DETAIL = 300
@@ -199,12 +199,23 @@ class Provider(Settings, abc.ABC):
         self.note(f"{path} is {word!r}: " + (status.value if status else "not in the table, so not an end"))
         return status
 
-    def media(self, paths: Sequence[MediaPath], document: Any, reply: Reply) -> tuple[Media, ...]:
-        """The media in `document` at the listed `paths`, each noted."""
-        found = read_media(paths, document, reply.received_at)
+    def media(
+        self,
+        paths: Sequence[MediaPath],
+        document: Any,
+        reply: Reply,
+        *,
+        link_life: float = LINK_LIFE.total_seconds(),
+    ) -> tuple[Media, ...]:
+        """The media in `document` at the listed `paths`, each noted.
+
+        `link_life` is for how many seconds from now a link lives that does not tell itself; 24 h by most documents.
+        """
+        seen_at = reply.received_at + link_life - LINK_LIFE.total_seconds()  # seen earlier, it dies earlier
+        found = read_media(paths, document, seen_at)
         if self.explaining:
             for path in paths:
-                for each in filter(found.__contains__, path.read(document, reply.received_at)):
+                for each in filter(found.__contains__, path.read(document, seen_at)):
                     self.note(f"{path.path}: {each.kind} " + ("link" if each.url else f"failed, {each.failure}"))
             self.note(f"{len(found)} media at {len(paths)} listed paths")
         return found

@@ -266,12 +266,15 @@ class JsonProvider(Provider):
         return self.read_error(reply, code, message)
 
     def _end(self, task: Task, status: Status, document: Mapping[str, Any], reply: Reply) -> Observation:
-        usage = value_at(self.RULES.usage, document)
-        submitted, started, finished = (read_moment(value_at(path, document)) for path in self.RULES.times)
+        rules = self.RULES
+        usage = value_at(rules.usage, document)
+        submitted, started, finished = (read_moment(value_at(path, document)) for path in rules.times)
         return Observation(
             task.id,
             status,
-            media=self._links(document, reply) if status is Status.SUCCEEDED else (),
+            media=self.media(rules.media, document, reply, link_life=rules.link_life)
+            if status is Status.SUCCEEDED
+            else (),
             failure=None if status is Status.SUCCEEDED else self._failure(status, document),
             usage=usage if isinstance(usage, dict) else NOTHING,
             submitted_at=submitted,
@@ -279,11 +282,6 @@ class JsonProvider(Provider):
             finished_at=finished,
             raw=document,
         )
-
-    def _links(self, document: Mapping[str, Any], reply: Reply) -> Any:
-        # Links that do not tell their end are taken to live for a day: seen earlier, they die earlier.
-        seen_at = reply.received_at + self.RULES.link_life - LINK_LIFE.total_seconds()
-        return self.media(self.RULES.media, document, evolve(reply, received_at=seen_at))
 
     def _failure(self, status: Status, document: Mapping[str, Any]) -> Failure | None:
         code, message = _reason(self.RULES.failure, document)
