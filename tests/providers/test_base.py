@@ -16,7 +16,7 @@ from tests.providers.helpers import TASK, dashscope
 from wanpoll import InvalidTaskId, NotSupported, Poller, Rate, Task, UsageError
 from wanpoll._core.readings import Answer, Missed, NoSuchTask, Observation, Reading, Rejected
 from wanpoll.exceptions import DecodeError
-from wanpoll.providers import AceData, Ark, DashScope, Provider, Replicate, Reply, Request
+from wanpoll.providers import AceData, AnyFast, Ark, DashScope, MiniMax, Provider, Replicate, Reply, Request, VApi
 from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict
 
 KEY = "sk-0123456789abcdef"
@@ -379,6 +379,24 @@ def test_a_batch_larger_than_allowed_is_refused(provider):
     assert bound.ask(tasks[:50]).url.startswith(bound.base_url)
     with pytest.raises(UsageError, match="51 tasks in one question; give 1 to 50"):
         bound.ask(tasks)
+
+
+SINGLE = (DashScope("key"), AnyFast("key"), VApi("key"), MiniMax("key"), Replicate("key"))
+
+
+@pytest.mark.parametrize("provider", SINGLE, ids=lambda provider: provider.name)
+@pytest.mark.parametrize("count", [0, 2])
+def test_providers_that_are_asked_about_one_task(provider, count):
+    """Where a question is about one task, none and two are refused: no task is left out silently."""
+    with pytest.raises(UsageError, match=f"{provider.name}: {count} tasks in one question; give exactly one"):
+        provider.bind({}).ask([Task(f"t{number}") for number in range(count)])
+
+
+@pytest.mark.parametrize("provider", [AceData("token"), Ark("key")], ids=["AceData", "Ark"])
+def test_an_empty_batch_is_refused(provider):
+    """A question about nothing is none."""
+    with pytest.raises(UsageError, match="0 tasks in one question; give 1 to 50"):
+        provider.bind({}).ask([])
 
 
 # -- what people read --------------------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ class AnyFast(Provider):
 
     def ask(self, tasks: Sequence[Task]) -> Request:
         """`GET {base}/v1/video/generations/{task_id}`."""
-        return Request("GET", f"{self.base_url}/v1/video/generations/{quoted(tasks[0].id)}")
+        return Request("GET", f"{self.base_url}/v1/video/generations/{quoted(self.the_one(tasks).id)}")
 
     def decode(self, tasks: Sequence[Task], reply: Reply) -> Reading:
         """The task stands in `data`. The envelope's `code` is about the question: it is fine for a failed task, too."""

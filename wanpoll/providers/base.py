@@ -85,6 +85,12 @@ class Provider(Settings, abc.ABC):
             raise UsageError(f"{self.name}: {len(tasks)} tasks in one question; give 1 to {self.max_batch}")
         return tasks
 
+    def the_one(self, tasks: Sequence[Task]) -> Task:
+        """The task in `tasks`, if one question asks about one. Raises `UsageError`."""
+        if len(tasks) != 1:
+            raise UsageError(f"{self.name}: {len(tasks)} tasks in one question; give exactly one")
+        return tasks[0]
+
     # -- what a provider class says --------------------------------------------------------------------------------
 
     @abc.abstractmethod

@@ -127,7 +127,7 @@ class DashScope(Provider):
 
     def ask(self, tasks: Sequence[Task]) -> Request:
         """`GET {base}/tasks/{task_id}`."""
-        return Request("GET", f"{self.base_url}/tasks/{quoted(tasks[0].id)}")
+        return Request("GET", f"{self.base_url}/tasks/{quoted(self.the_one(tasks).id)}")
 
     def decode(self, tasks: Sequence[Task], reply: Reply) -> Reading:
         """The task's state stands in `output`; an answer without it is an error of the query."""

@@ -218,7 +218,7 @@ class JsonProvider(Provider):
 
     def ask(self, tasks: Sequence[Task]) -> Request:
         """The question for one task."""
-        return Request(self.RULES.method, self._address(self.RULES.path, tasks[0]))
+        return Request(self.RULES.method, self._address(self.RULES.path, self.the_one(tasks)))
 
     def decode(self, tasks: Sequence[Task], reply: Reply) -> Reading:
         """The state of the task, by the rules."""

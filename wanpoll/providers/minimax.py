@@ -213,7 +213,7 @@ class MiniMax(MiniMaxFiles):
 
     def ask(self, tasks: Sequence[Task]) -> Request:
         """`GET {base}/query/video_generation?task_id=...`."""
-        return Request("GET", f"{self.base_url}/query/video_generation?task_id={quoted(tasks[0].id)}")
+        return Request("GET", f"{self.base_url}/query/video_generation?task_id={quoted(self.the_one(tasks).id)}")
 
     def decode(self, tasks: Sequence[Task], reply: Reply) -> Reading:
         """The state stands at top level, the code of an error in `base_resp`."""

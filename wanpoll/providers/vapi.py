@@ -58,7 +58,7 @@ class VApi(MiniMaxFiles):
 
     def ask(self, tasks: Sequence[Task]) -> Request:
         """`GET {base}/task/{task_id}`."""
-        return Request("GET", f"{self.base_url}/task/{quoted(tasks[0].id)}")
+        return Request("GET", f"{self.base_url}/task/{quoted(self.the_one(tasks).id)}")
 
     def decode(self, tasks: Sequence[Task], reply: Reply) -> Reading:
         """The upstream's answer, or V-API's own error: an object `error`, which no upstream has."""
