@@ -70,6 +70,9 @@ class Provider(Settings, abc.ABC):
     can_refresh: ClassVar[bool] = False
     """Whether a fresh link can be asked for when that of a result is dead."""
 
+    NO_FRESH_LINKS: ClassVar[str] = "nothing tells that asking again gives others; download media before they expire"
+    """Why there are no fresh links, where there are none, and what to do."""
+
     ID_PATHS: ClassVar[tuple[str, ...]] = ()
     """Where an answer names its tasks, as in "items[].id": for `explain`, which is not told them."""
 
@@ -119,7 +122,7 @@ class Provider(Settings, abc.ABC):
 
     def ask_refresh(self, outcome: Outcome) -> Request:
         """The request for fresh links to the media of `outcome`. Raises `NotSupported`."""
-        raise NotSupported(f"{self.name} has no fresh links: they live as long as the task")
+        raise NotSupported(f"{self.name} has no fresh links: {self.NO_FRESH_LINKS}")
 
     def decode_refresh(self, outcome: Outcome, reply: Reply) -> CallReading:
         """What the answer to `ask_refresh` means: an `Answer` with one `Observation`. May raise `DecodeError`."""
