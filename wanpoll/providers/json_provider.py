@@ -10,15 +10,16 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
-from attrs import Attribute, evolve, field, frozen
+from attrs import evolve, field, frozen
 
 from wanpoll._core.model import NOTHING, Failure, Rate, Status, Task
 from wanpoll._core.readings import NOT_YET, Answer, NoSuchTask, NotYet, Observation, Reading
 from wanpoll.exceptions import DecodeError, NotSupported, UsageError
 from wanpoll.providers.base import Provider, quoted
 from wanpoll.providers.exchange import Reply, Request
-from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict, may_tell_of_task
+from wanpoll.providers.rules import Check, ErrorRule, MediaPath, Verdict, may_tell_of_task, must
 from wanpoll.providers.wire import LINK_LIFE, check_echo, id_text, read_moment, read_object
 
 _SPOT = re.compile(r"[^\s.\[\]]+(\.[^\s.\[\]]+)*")
@@ -36,23 +37,19 @@ ERRORS = (
 
 # -- checks ------------------------------------------------------------------------------------------------------------
 
-_Check = Callable[[Any, "Attribute[Any]", Any], None]
-
-
-def _must(test: Callable[[Any], bool], hint: str) -> _Check:
-    def check(_: Any, attribute: "Attribute[Any]", value: Any) -> None:
-        if not test(value):
-            raise UsageError(f"{attribute.name}={value!r:.80}: {hint}")
-
-    return check
-
-
 def _is_spot(value: Any) -> bool:
     return isinstance(value, str) and _SPOT.fullmatch(value) is not None
 
 
 def _fits(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _is_address(value: Any) -> bool:
+    """Whether `value` stays below the base URL, and is sent: a fragment is not."""
+    if not _fits(_ID_ONCE)(value) or "#" in value or "\\" in value:
+        return False
+    return not {".", ".."} & set(unquote(value.partition("?")[0]).split("/"))
 
 
 def _is_positive(value: Any) -> bool:
@@ -75,20 +72,18 @@ def _mean_no_task(value: Any) -> bool:
     return _several((str, int))(value) and all(may_tell_of_task(each) for each in value if type(each) is int)
 
 
-def _spots(count: int) -> _Check:
+def _spots(count: int) -> Check:
     def test(value: Any) -> bool:
         return isinstance(value, tuple | list) and len(value) == count and all(x is None or _is_spot(x) for x in value)
 
-    return _must(test, f"give {count} paths such as 'error.code', None for what is not there")
+    return must(test, f"give {count} paths such as 'error.code', None for what is not there")
 
 
-_spot = _must(_is_spot, "give a path to one value, such as 'data.status'")
-_spot_or_none = _must(lambda value: value is None or _is_spot(value), "give a path to one value, or None")
-_address = _must(_fits(_ID_ONCE), "give what follows base_url, with one {id}, as in 'tasks/{id}'")
-_address_or_none = _must(
-    lambda value: value is None or _fits(_ID_ONCE)(value), "give 'tasks/{id}/cancel', say, or None"
-)
-_positive = _must(_is_positive, "give a number above zero")
+_spot = must(_is_spot, "give a path to one value, such as 'data.status'")
+_spot_or_none = must(lambda value: value is None or _is_spot(value), "give a path to one value, or None")
+_address = must(_is_address, "give what follows base_url, with one {id}, as in 'tasks/{id}'")
+_address_or_none = must(lambda value: value is None or _is_address(value), "give 'tasks/{id}/cancel', say, or None")
+_positive = must(_is_positive, "give a number above zero")
 
 
 # -- the data ----------------------------------------------------------------------------------------------------------
@@ -114,15 +109,15 @@ class JsonRules:
 
     path: str = field(validator=_address)
     words: Mapping[str, Status] = field(
-        validator=_must(_are_words, "give a mapping of texts to Status, one of them to Status.SUCCEEDED")
+        validator=must(_are_words, "give a mapping of texts to Status, one of them to Status.SUCCEEDED")
     )
     status: str = field(default="status", validator=_spot)
     id: str | None = field(default=None, validator=_spot_or_none)
     no_such_task: Sequence[str | int] = field(
-        default=(), validator=_must(_mean_no_task, "give a tuple of words, codes and HTTP statuses such as 404")
+        default=(), validator=must(_mean_no_task, "give a tuple of words, codes and HTTP statuses such as 404")
     )
     media: Sequence[MediaPath] = field(
-        default=(), validator=_must(_several((MediaPath,)), "give a tuple, as in (MediaPath('result.url', 'video'),)")
+        default=(), validator=must(_several((MediaPath,)), "give a tuple, as in (MediaPath('result.url', 'video'),)")
     )
     failure: Sequence[str | None] = field(default=("code", "message"), validator=_spots(2))
     error: Sequence[str | None] = field(default=("code", "message"), validator=_spots(2))
@@ -131,13 +126,16 @@ class JsonRules:
     times: Sequence[str | None] = field(default=(None, None, None), validator=_spots(3))
     usage: str | None = field(default=None, validator=_spot_or_none)
     link_life: float = field(default=LINK_LIFE.total_seconds(), validator=_positive)
-    method: str = field(default="GET", validator=_must(lambda value: value in ("GET", "POST"), "give 'GET' or 'POST'"))
+    method: str = field(default="GET", validator=must(lambda value: value in ("GET", "POST"), "give 'GET' or 'POST'"))
     cancel: str | None = field(default=None, validator=_address_or_none)
-    header: str = field(default="Authorization", validator=_must(_fits(_HEADER), "give the name of a header"))
-    scheme: str = field(default="Bearer", validator=_must(_fits(_SCHEME), "give a word, or '' for the key alone"))
+    header: str = field(default="Authorization", validator=must(_fits(_HEADER), "give the name of a header"))
+    scheme: str = field(default="Bearer", validator=must(_fits(_SCHEME), "give a word, or '' for the key alone"))
     _plain: Mapping[str, NotYet] = field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:  # not a default, which would be made before the checks
+        ends = {word for word, status in self.words.items() if status.is_final}
+        if both := sorted(ends & {each for each in self.no_such_task if isinstance(each, str)}):
+            raise UsageError(f"no_such_task={both[0]!r:.80}: that is an end in words; give it in one of them")
         going_on = {word: status for word, status in self.words.items() if not status.is_final}
         plain = {word: NOT_YET[status] for word, status in going_on.items() if word not in self.no_such_task}
         object.__setattr__(self, "_plain", plain)
