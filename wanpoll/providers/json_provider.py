@@ -26,6 +26,8 @@ _SPOT = re.compile(r"[^\s.\[\]]+(\.[^\s.\[\]]+)*")
 _ID_ONCE = re.compile(r"[!-z|~]*\{id\}[!-z|~]*")  # printable ASCII without braces around it
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER = re.compile(r"[A-Za-z0-9-]+")
+_HEADER_TEXT = re.compile(r"[!-~]([ -~]*[!-~])?")
+_NOT_FIXED = ("authorization", "host", "content-length", "transfer-encoding", "connection", "cookie")
 _SCHEME = re.compile(r"[A-Za-z0-9-]*")
 
 ERRORS = (
@@ -36,6 +38,7 @@ ERRORS = (
 
 
 # -- checks ------------------------------------------------------------------------------------------------------------
+
 
 def _is_spot(value: Any) -> bool:
     return isinstance(value, str) and _SPOT.fullmatch(value) is not None
@@ -83,6 +86,21 @@ _spot = must(_is_spot, "give a path to one value, such as 'data.status'")
 _spot_or_none = must(lambda value: value is None or _is_spot(value), "give a path to one value, or None")
 _address = must(_is_address, "give what follows base_url, with one {id}, as in 'tasks/{id}'")
 _address_or_none = must(lambda value: value is None or _is_address(value), "give 'tasks/{id}/cancel', say, or None")
+
+
+def _check_headers(_: Any, attribute: Any, value: Any) -> None:
+    """An attrs validator. Errors show names only: a value may be a secret."""
+    if not isinstance(value, Mapping):
+        raise UsageError("headers: give a mapping of names to texts, as in {'X-Version': '2024-11-06'}")
+    for name, text in value.items():
+        if not _fits(_HEADER)(name):
+            raise UsageError("headers: a name is none; give letters, digits and - only")
+        if name.lower() in _NOT_FIXED:
+            raise UsageError(f"headers: {name} cannot be fixed here; the key comes by api_key, the rest is HTTP's own")
+        if not _fits(_HEADER_TEXT)(text):
+            raise UsageError(f"headers: {name} needs a text of printable ASCII without line breaks")
+
+
 _positive = must(_is_positive, "give a number above zero")
 
 
@@ -94,7 +112,8 @@ class JsonRules:
     """What a `JsonProvider` is told of its answers. Raises `UsageError`, which names the argument.
 
     Asking: `path` follows the base URL ("tasks/{id}"), `method` is "GET" or "POST", `cancel` the path of the POST that
-    cancels a task. The key is sent in `header` behind `scheme` ("" for the key alone).
+    cancels a task. The key is sent in `header` behind `scheme` ("" for the key alone), beside the fixed `headers` that
+    each question needs (a version, say); these are in no repr.
 
     The state: a word at `status`, whose meaning is in `words` (whole numbers are words, too; one that is not listed
     is no end). `id` is where the answer repeats the id, which is checked then. `no_such_task` lists words and codes
@@ -130,9 +149,12 @@ class JsonRules:
     cancel: str | None = field(default=None, validator=_address_or_none)
     header: str = field(default="Authorization", validator=must(_fits(_HEADER), "give the name of a header"))
     scheme: str = field(default="Bearer", validator=must(_fits(_SCHEME), "give a word, or '' for the key alone"))
+    headers: Mapping[str, str] = field(default=NOTHING, repr=False, validator=_check_headers)
     _plain: Mapping[str, NotYet] = field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:  # not a default, which would be made before the checks
+        if self.header.lower() in map(str.lower, self.headers):
+            raise UsageError(f"headers: {self.header} is where the key is sent; give the key as api_key, not here")
         ends = {word for word, status in self.words.items() if status.is_final}
         if both := sorted(ends & {each for each in self.no_such_task if isinstance(each, str)}):
             raise UsageError(f"no_such_task={both[0]!r:.80}: that is an end in words; give it in one of them")
@@ -211,8 +233,9 @@ class JsonProvider(Provider):
             raise UsageError(str(error).replace("JsonRules.__init__()", type(self).__name__)) from None
 
     def headers(self) -> Mapping[str, str]:
-        """The key in the header that the rules name."""
-        return {self.RULES.header: f"{self.RULES.scheme} {self.api_key}".lstrip(), "Accept": "application/json"}
+        """The key in the header that the rules name, and what is fixed."""
+        key = f"{self.RULES.scheme} {self.api_key}".lstrip()
+        return {"Accept": "application/json", **self.RULES.headers, self.RULES.header: key}
 
     def ask(self, tasks: Sequence[Task]) -> Request:
         """The question for one task."""
