@@ -29,9 +29,10 @@ from tests.providers.documents import (
     statuses,
 )
 from tests.providers.recorded.vapi import DASHSCOPE, FILE, JIMENG, MINIMAX, TASK, jimeng, risk
-from wanpoll import Failure, Media, NotSupported, Outcome, Rate, Status, Task, UsageError
+from wanpoll import Failure, Media, NotSupported, Outcome, Poller, Rate, Status, Task, UsageError
 from wanpoll._core.readings import NOT_YET, Answer, NoSuchTask, Refused
 from wanpoll.providers import VApi
+from wanpoll.testing import ScriptedTransport
 
 PROVIDER = VApi("sk-0123456789").bind({})
 
@@ -78,7 +79,7 @@ def test_account():
 @pytest.mark.parametrize("upstream", ["minimax", "jimeng", "dashscope", None])
 def test_contexts(upstream):
     """The three upstreams may be named, or none."""
-    PROVIDER.check_context({"upstream": upstream, "more": 1})
+    PROVIDER.check_context({"upstream": upstream})
     PROVIDER.check_context({})
 
 
@@ -87,6 +88,21 @@ def test_unknown_upstreams(upstream):
     """An upstream that is none of the three is refused, with those that there are."""
     with pytest.raises(UsageError, match=r"upstream.*'minimax', 'jimeng', 'dashscope'"):
         PROVIDER.check_context({"upstream": upstream})
+
+
+@pytest.mark.parametrize("context", [{"Upstream": "jimeng"}, {"upstream": "jimeng", "more": 1}, {5: 1}])
+def test_unknown_keys(context):
+    """A key with a typing error, say, is refused where it is given: nothing but the upstream is asked by."""
+    with pytest.raises(UsageError, match="nothing else than 'upstream'"):
+        PROVIDER.check_context(context)
+
+
+async def test_a_bad_context_is_refused_at_once():
+    """A wait with a context that nobody knows is refused before anything is asked."""
+    async with Poller(PROVIDER, transport=ScriptedTransport(lambda request: reply({}))) as poller:
+        for context in ({"Upstream": "jimeng"}, {"upstream": "kling"}):
+            with pytest.raises(UsageError, match="context"):
+                await poller.wait_for(TASK.id, context=context)
 
 
 # -- whose answer it is ------------------------------------------------------------------------------------------------
@@ -117,8 +133,20 @@ def test_told_apart(answer):
     ("answer", "upstream"), [(MINIMAX, "jimeng"), (MINIMAX, "dashscope"), (JIMENG, "minimax"), (DASHSCOPE, "minimax")]
 )
 def test_answers_of_another_upstream(answer, upstream):
-    """The task's word counts: the answer of another upstream ends nothing."""
-    assert kind_of(read(answer, upstream=upstream)) == RETRY
+    """The task's word counts: the answer of another upstream ends nothing, and the problem says what to mend."""
+    reading = read(answer, upstream=upstream)
+    name = {id(MINIMAX): "minimax", id(JIMENG): "jimeng", id(DASHSCOPE): "dashscope"}[id(answer)]
+
+    assert is_unreadable(reading)
+    said = f"the answer is {name}'s, but the task's context says {upstream}: give context={{'upstream': '{name}'}}"
+    assert said in str(reading.problem)
+
+
+def test_keys_of_two_upstreams():
+    """Keys of another upstream beside those of the one that the task names are no contradiction."""
+    both = JIMENG | {"base_resp": {"status_code": 0}}
+
+    assert Status.SUCCEEDED is one(read(both, upstream="jimeng")).status
 
 
 @pytest.mark.parametrize(
@@ -138,8 +166,13 @@ def test_answers_of_another_upstream(answer, upstream):
     ],
 )
 def test_answers_of_no_upstream(answer):
-    """An answer of none of the three shapes ends nothing."""
-    assert kind_of(read(answer)) == RETRY
+    """An answer of none of the three shapes ends nothing, and the problem says what to give."""
+    reading = read(answer)
+
+    assert kind_of(reading) == RETRY
+    assert answer not in ({}, {"request_id": "r"}) or "give the task's context={'upstream': ...}" in str(
+        reading.problem
+    )
 
 
 @pytest.mark.parametrize(("upstream", "answer"), [("minimax", MINIMAX), ("jimeng", JIMENG)])
