@@ -36,8 +36,9 @@ class Calls:
 
     async def refresh(self, task: Task, outcome: Outcome) -> Outcome:
         """`outcome` with fresh links. Raises what `cancel` raises."""
-        if not self._providers[str(task.provider)].can_refresh:
-            raise NotSupported(f"{task.provider} has no fresh links: save the media before they expire")
+        provider = self._providers[str(task.provider)]
+        if not provider.can_refresh:
+            raise NotSupported(f"{task.provider} has no fresh links: {provider.NO_FRESH_LINKS}")
         ended = await self._call(task, Purpose.REFRESH, outcome)
         _check(ended.reading, task, "refresh")
         if ended.outcome is None:

@@ -159,6 +159,26 @@ async def test_a_decoder_that_raises_is_told_with_its_line(tmp_path):
     assert "canary" not in ran.err
 
 
+@pytest.mark.parametrize(
+    "line", ["QUOTA = 5", "KEY_VARIABLE = None", "can_cancel = property(lambda self: 1 / 0)", "max_batch = None"]
+)
+async def test_a_badly_written_provider_harms_nobody(tmp_path, line):
+    """It is told as broken, by its list and to who asks for it; all others have their rows and their explanations."""
+    code = f"from wanpoll.providers import DashScope\n\nclass Offered(DashScope):\n    NAME = 'odd'\n    {line}\n"
+    offer(tmp_path, "odd", code)
+    path = f"{environment()['PYTHONPATH']}:{tmp_path}"
+    listed = await wanpoll("providers", "--json", PYTHONPATH=path)
+    asked = await explain(running(), "--provider", "odd", PYTHONPATH=path)
+    other = await explain(running(), PYTHONPATH=path)
+
+    assert (listed.code, listed.err.count("\n")) == (0, 1)
+    assert "provider 'odd' of package odd cannot be used (" in listed.err
+    assert [json.loads(each)["name"] for each in listed.out.splitlines()][:2] == ["dashscope", "acedata"]
+    assert (asked.code, asked.out) == (2, "")
+    assert "provider 'odd' of package odd cannot be used (" in asked.err
+    assert other.code == 0
+
+
 WRONG = {
     "no file": (("nowhere.json",), "nowhere.json: cannot be read (No such file or directory)"),
     "a folder": (("/",), "/: cannot be read (Is a directory)"),

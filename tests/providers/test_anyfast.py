@@ -135,6 +135,14 @@ def test_unknown_words(word):
     assert (observation.status, observation.word) == (None, word)
 
 
+@pytest.mark.parametrize("word", ["succe\u00df", "\u017fuccess", "in_progre\u00df"])
+def test_words_that_are_not_ascii(word):
+    """A word that only becomes one of the table by the upper case of other alphabets is unknown."""
+    observation = seen(answer(word, result_url=VIDEO))
+
+    assert (observation.status, observation.word) == (None, word)
+
+
 @pytest.mark.parametrize("word", [1, True, False, 0, [], ["SUCCESS"], {"SUCCESS": 1}])
 def test_a_word_that_is_no_text(word):
     """A status that is no text is unreadable: asked again."""

@@ -26,10 +26,12 @@ from tests.providers.documents import (
     reply,
     statuses,
 )
-from tests.providers.recorded.ark import DONE, TASK, TASKS, item
-from wanpoll import Failure, NotSupported, Rate, Status, Task
-from wanpoll._core.readings import NOT_YET, Answer, NoSuchTask, Observation
+from tests.providers.recorded.ark import DONE, FRESH, TASK, TASKS, item, problem
+from wanpoll import Failure, NotSupported, Outcome, Poller, Rate, Status, Task
+from wanpoll._core.readings import NOT_YET, Answer, NoSuchTask, Observation, Rejected
 from wanpoll.providers import Ark
+from wanpoll.testing import ScriptedTransport, run_virtually
+from wanpoll.testing import reply as answered
 
 PROVIDER = Ark("ark-0123456789").bind({})
 
@@ -289,3 +291,40 @@ def test_no_list_ends_without_its_words(answer, status):
     if isinstance(reading, Answer):
         named = [part.task_id for part in reading.observations]
         assert len(set(named)) == len(named)
+
+
+# -- fresh links -------------------------------------------------------------------------------------------------------
+
+ENDED = Outcome(TASK, Status.SUCCEEDED, one(read(DONE)).media)
+
+
+def test_fresh_links():
+    """Tasks outlive their links: the task is asked about once more, and its links of now are taken."""
+    observation = one(PROVIDER.read_refresh(ENDED, reply(FRESH)))
+
+    assert PROVIDER.can_refresh
+    assert PROVIDER.ask_refresh(ENDED) == PROVIDER.ask([TASK])
+    assert (observation.status, links(observation)) == (Status.SUCCEEDED, [(FRESH["content"]["video_url"], "video")])
+    with pytest.raises(NotSupported, match="is FAILED"):
+        PROVIDER.ask_refresh(Outcome(TASK, Status.FAILED))
+
+
+def test_no_fresh_links():
+    """An answer without links is asked for again; a task that is kept no longer has none."""
+    for answer in (item("running"), item("succeeded", content={}), item("failed"), item(task=TASKS[1]), b"<html>"):
+        assert is_unreadable(PROVIDER.read_refresh(ENDED, reply(answer)))
+    assert isinstance(PROVIDER.read_refresh(ENDED, reply(problem("ResourceNotFound"), 404)), Rejected)
+    assert kind_of(PROVIDER.read_refresh(ENDED, reply(problem("x"), 401))) == REFUSED
+    assert kind_of(PROVIDER.read_refresh(ENDED, reply(problem("x"), 500))) == RETRY
+
+
+def test_refresh_through_a_poller():
+    """`Poller.refresh` gives the outcome with the links of now."""
+    documents = [DONE, FRESH]
+
+    async def main() -> Outcome:
+        transport = ScriptedTransport(lambda request: answered(documents.pop(0)))
+        async with Poller(PROVIDER, transport=transport) as poller:
+            return await poller.refresh(await poller.wait_for(TASK.id))
+
+    assert [media.url for media in run_virtually(main()).media] == [FRESH["content"]["video_url"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import pickle
 from collections.abc import Sequence
@@ -13,10 +14,10 @@ from hypothesis import strategies as st
 
 from tests.providers.helpers import TASK, dashscope
 from wanpoll import InvalidTaskId, NotSupported, Poller, Rate, Task, UsageError
-from wanpoll._core.readings import Answer, Missed, NoSuchTask, Reading, Rejected
+from wanpoll._core.readings import Answer, Missed, NoSuchTask, Observation, Reading, Rejected
 from wanpoll.exceptions import DecodeError
-from wanpoll.providers import AceData, Ark, DashScope, Provider, Reply, Request
-from wanpoll.providers.rules import ErrorRule, Verdict
+from wanpoll.providers import AceData, AnyFast, Ark, DashScope, MiniMax, Provider, Replicate, Reply, Request, VApi
+from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict
 
 KEY = "sk-0123456789abcdef"
 ENVIRON = {"DASHSCOPE_API_KEY": "sk-environ", "DASHSCOPE_HTTP_BASE_URL": "https://environ.example/api/v1"}
@@ -378,3 +379,60 @@ def test_a_batch_larger_than_allowed_is_refused(provider):
     assert bound.ask(tasks[:50]).url.startswith(bound.base_url)
     with pytest.raises(UsageError, match="51 tasks in one question; give 1 to 50"):
         bound.ask(tasks)
+
+
+SINGLE = (DashScope("key"), AnyFast("key"), VApi("key"), MiniMax("key"), Replicate("key"))
+
+
+@pytest.mark.parametrize("provider", SINGLE, ids=lambda provider: provider.name)
+@pytest.mark.parametrize("count", [0, 2])
+def test_providers_that_are_asked_about_one_task(provider, count):
+    """Where a question is about one task, none and two are refused: no task is left out silently."""
+    with pytest.raises(UsageError, match=f"{provider.name}: {count} tasks in one question; give exactly one"):
+        provider.bind({}).ask([Task(f"t{number}") for number in range(count)])
+
+
+@pytest.mark.parametrize("provider", [AceData("token"), Ark("key")], ids=["AceData", "Ark"])
+def test_an_empty_batch_is_refused(provider):
+    """A question about nothing is none."""
+    with pytest.raises(UsageError, match="0 tasks in one question; give 1 to 50"):
+        provider.bind({}).ask([])
+
+
+# -- what people read --------------------------------------------------------------------------------------------------
+
+CANARY = "averysecretkey0123456789"
+ECHO = {"url": f"https://h.example/o?Signature={CANARY}", "key": CANARY}
+
+ECHOING = [
+    (DashScope(CANARY), {"output": {"task_id": "t", "task_status": "SUCCEEDED"}, "usage": ECHO}),
+    (Ark(CANARY), {"id": "t", "status": "succeeded", "usage": ECHO}),
+    (Replicate(CANARY), {"id": "t", "status": "succeeded", "metrics": ECHO}),
+]
+
+
+@pytest.mark.parametrize(("provider", "document"), ECHOING, ids=["DashScope", "Ark", "Replicate"])
+def test_usage_stays_out_of_reprs(provider, document):
+    """The provider's own mapping of what a task cost is kept whole, and is no part of what people read."""
+    reply = Reply(200, json.dumps(document).encode(), 0.0)
+    reading = provider.read([Task("t")], reply)
+
+    assert isinstance(reading, Answer)
+    assert [part.usage for part in reading.observations if isinstance(part, Observation)] == [ECHO]
+    assert CANARY not in f"{reading!r} {provider.explain(reply)!r}"
+
+
+@pytest.mark.parametrize("file_id", [f"v1 {CANARY}", f"v1?Signature={CANARY}"])
+def test_the_id_of_a_file_shows_no_secret(file_id):
+    """An id that echoes a secret is kept as it is, to ask by it, and is hidden from people; any other is shown."""
+    media = (MediaPath("files[].url", "file", file_id="id"),)
+    files = [{"url": "https://h.example/1", "id": file_id}, {"url": "https://h.example/2", "id": "v2"}]
+    document = {"id": "t", "status": "succeeded", "files": files}
+    reading = Replicate(CANARY, media=media).read([Task("t")], Reply(200, json.dumps(document).encode(), 0.0))
+
+    assert isinstance(reading, Answer)
+    (part,) = reading.observations
+    assert isinstance(part, Observation)
+    assert [each.file_id for each in part.media] == [file_id, "v2"]
+    assert CANARY not in repr(reading)
+    assert "file_id='v2'" in repr(reading)

@@ -457,13 +457,21 @@ def test_what_is_no_web_link(value):
 
 
 @pytest.mark.parametrize(
-    "url", ["http://[", "http://", "https://h.example/?Expires=" + "9" * 5000, "https://h.example/\ud83d", "https:// "]
+    "url", ["http://[", "HTTP://h.example/", "https://h.example/?Expires=" + "9" * 5000, "https://h.example/\ud83d"]
 )
 def test_odd_links(url):
     """A link that cannot be parsed is still what the provider gave: the task ends."""
     observation = seen(output("SUCCEEDED", video_url=url))
 
     assert (observation.status, len(observation.media)) == (Status.SUCCEEDED, 1)
+
+
+@pytest.mark.parametrize("url", ["http://", "https:// ", "https:///a"])
+def test_links_without_a_host(url):
+    """A scheme alone is no link: nobody could follow it."""
+    observation = seen(output("SUCCEEDED", video_url=url))
+
+    assert (observation.status, observation.media) == (Status.SUCCEEDED, ())
 
 
 def test_success_without_a_link():
@@ -543,7 +551,7 @@ def test_usage_absent():
         ({"TOTAL": -1, "SUCCEEDED": 0}, None),
         ({"TOTAL": 1, "SUCCEEDED": -5}, None),
         ({"TOTAL": 1, "SUCCEEDED": 2**64 - 1}, 1.0),
-        ({"TOTAL": 2**70, "SUCCEEDED": 1}, None),
+        ({"TOTAL": 2**70, "SUCCEEDED": 1}, 2.0**-70),
         ({"TOTAL": "4"}, None),
         ({"TOTAL": 4, "SUCCEEDED": True}, None),
         ({}, None),

@@ -87,6 +87,50 @@ def test_headers(rules, expected):
     assert expected | {"Accept": "application/json"} == acme(**rules).headers()
 
 
+def test_fixed_headers():
+    """Headers that each question needs are sent beside the key, and are in no repr."""
+    provider = acme(headers={"X-Acme-Version": "2024-11-06", "accept-language": "en", "X-Team": "canary 1"})
+
+    assert provider.headers() == {
+        "Authorization": "Bearer sk-0123456789",
+        "Accept": "application/json",
+        "X-Acme-Version": "2024-11-06",
+        "accept-language": "en",
+        "X-Team": "canary 1",
+    }
+    assert provider.configured("sk-second").headers()["X-Acme-Version"] == "2024-11-06"
+    assert "canary" not in f"{provider!r} {vars(provider)!r} {provider.RULES!r} {provider.ask([TASK])!r}"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        "X: canary",
+        None,
+        [("X", "canary")],
+        {"X Y": "canary"},
+        {"": "canary"},
+        {5: "canary"},
+        {"X": 5},
+        {"X": ""},
+        {"X": " canary"},
+        {"X": "canary\r\nY: z"},
+        {"X": "canary\u00e9"},
+        {"Authorization": "Bearer canary"},
+        {"authorization": "Bearer canary"},
+        {"x-api-key": "canary"},
+        {"Host": "canary.example"},
+        {"Content-Length": "5"},
+    ],
+)
+def test_fixed_headers_that_make_no_sense(headers):
+    """Names and texts that no header has, and the key's own place, are refused, and no value is shown."""
+    with pytest.raises(UsageError, match="^headers: ") as caught:
+        acme(headers=headers, header="X-Api-Key")
+
+    assert "canary" not in str(caught.value)
+
+
 def test_keys_stay_out_of_reprs():
     """A header of its own makes no key visible."""
     provider = acme(header="X-Api-Key", scheme="")
@@ -171,6 +215,11 @@ def test_what_nobody_knows_is_named():
         ("path", "jobs/{id} "),
         ("path", "jobs/{id}\n"),
         ("path", None),
+        ("path", "jobs#{id}"),
+        ("path", "../{id}"),
+        ("path", "jobs/./{id}"),
+        ("path", "jobs/%2e%2e/{id}"),
+        ("path", "jobs\\{id}"),
         ("status", None),
         ("status", ""),
         ("status", "items[].state"),
@@ -206,6 +255,8 @@ def test_what_nobody_knows_is_named():
         ("no_such_task", (None,)),
         ("no_such_task", (True,)),
         ("no_such_task", (403,)),
+        ("no_such_task", ("done",)),
+        ("no_such_task", (404, "failed")),
         ("no_such_task", (404, 429)),
         ("no_such_task", ("gone", 500)),
         ("errors", Verdict.RETRY),
@@ -213,6 +264,7 @@ def test_what_nobody_knows_is_named():
         ("method", "DELETE"),
         ("method", None),
         ("cancel", "stop"),
+        ("cancel", "../{id}/stop"),
         ("header", "X: y"),
         ("header", ""),
         ("header", "X\r\nY"),

@@ -27,6 +27,7 @@ from tests.providers.documents import (
     reply,
     statuses,
 )
+from tests.providers.helpers import SEEN_AT
 from tests.providers.recorded.minimax import BACKUP, FILE, SUCCESS, TASK, document
 from wanpoll import Failure, Media, NotSupported, Outcome, Rate, Status, Task
 from wanpoll._core.readings import NOT_YET, Answer, Missed, Observation, Refused, Rejected
@@ -83,6 +84,15 @@ def test_not_yet(word, expected):
     """Each word of a task that goes on has its one meaning, and is read the short way."""
     assert NOT_YET[expected] is read(document(word, file_id=""))
     assert expected is one(read({"status": word})).status
+
+
+@pytest.mark.parametrize("code", [False, 0.0, None, [], ""])
+def test_a_code_that_is_none(code):
+    """The short way takes nothing for the code of success that reading in full does not."""
+    answer = document(code=code)
+
+    assert is_unreadable(read(answer)) == is_unreadable(PROVIDER.explain(reply(answer)).reading)
+    assert is_unreadable(read(answer)) or code == ""
 
 
 @pytest.mark.parametrize("word", ["Fail", "Failed"])
@@ -259,6 +269,15 @@ def test_rest():
     assert datetime.fromtimestamp(1_751_000_000, UTC) == media.expires_at
 
 
+def test_links_that_do_not_tell_their_end():
+    """A file's link that does not tell when it dies is taken to live for the least that is reported: one hour."""
+    file = {"file_id": 99, "download_url": "https://h.example/o.mp4"}
+    (media,) = one(read_rest(FILE | {"file": file})).media
+    (fresh,) = one(PROVIDER.read_refresh(Outcome(TASK, Status.SUCCEEDED, (media,)), reply({"file": file}))).media
+
+    assert [media.expires_at, fresh.expires_at] == [datetime.fromtimestamp(SEEN_AT + 3600, UTC)] * 2
+
+
 @pytest.mark.parametrize("missing", ["file_id", "backup_download_url", "filename"])
 def test_rest_without_the_other_fields(missing):
     """Only the link is needed; the file's id is that which was asked for."""
@@ -301,12 +320,13 @@ def test_rest_about_another_file(echoed):
     assert is_unreadable(read_rest(FILE | {"file": FILE["file"] | {"file_id": echoed}}))
 
 
-def test_rest_with_an_id_that_lost_its_digits():
-    """An echo that no reader of JSON keeps says nothing; the id that was asked for is kept."""
+def test_rest_with_a_long_id():
+    """An id of more than 64 bits is compared digit by digit, as a number, too."""
     seen = evolve(one(read(SUCCESS)), follow_up="99999999999999999999123")
     body = json.dumps(FILE).replace('"file_id": 99', '"file_id": 99999999999999999999123').encode()
 
     assert one(read_rest(body, seen=seen)).media[0].file_id == "99999999999999999999123"
+    assert is_unreadable(read_rest(body.replace(b"999123", b"999124"), seen=seen))
 
 
 @pytest.mark.parametrize(("code", "expected"), CODES)

@@ -41,6 +41,31 @@ BROKEN = {
         "    NAME = 'clear'\n    BASE_URL = 'http://example.com'\n",
         "would travel in the clear",
     ),
+    "leaver": ("import asyncio\nraise asyncio.CancelledError", "cannot be imported (asyncio"),
+    "rebel": ("class Own(BaseException): ...\nraise Own('boom')", "cannot be imported (rebel.Own: boom)"),
+    **{
+        name: (
+            f"from wanpoll.providers import DashScope\nclass Offered(DashScope):\n    NAME = {name!r}\n    {line}\n",
+            reason,
+        )
+        for name, line, reason in (
+            ("hasty", "QUOTA = 5", "quota=5: give a Rate"),
+            ("boundless", "QUOTA = None", "quota=None: give a Rate"),
+            ("secretive", "KEY_VARIABLE = None", "KEY_VARIABLE=None: give the name of an environment variable"),
+            ("listed", "KEY_VARIABLE = ['a']", "KEY_VARIABLE=['a']"),
+            ("cut_off", "KEY_VARIABLE = 'A\\0B'", "KEY_VARIABLE="),
+            ("nowhere", "BASE_URL = 5", "base_url="),
+            ("greedy", "max_batch = 'x'", "max_batch='x': give a whole number from 1"),
+            ("batchless", "max_batch = None", "max_batch=None"),
+            ("swollen", "max_body = 0", "max_body=0"),
+            ("unruly", "ERRORS = None", "ERRORS=None: give a tuple of ErrorRule"),
+            ("pathless", "ID_PATHS = 'id'", "ID_PATHS='id': give a tuple of str"),
+            ("dividing", "can_cancel = property(lambda self: 1 / 0)", "ZeroDivisionError"),
+            ("leaving", "can_refresh = property(lambda self: exit(3))", "SystemExit"),
+            ("vague", "can_refresh = 'x'", "can_refresh='x': give True or False"),
+            ("lazy", "INTERVAL = 'x'", "interval='x'"),
+        )
+    },
     "taker": (
         "from wanpoll.providers import DashScope\nclass Offered(DashScope): ...\n",
         "calls itself 'dashscope', a name that is taken",

@@ -25,7 +25,7 @@ from tests.providers.documents import (
 )
 from tests.providers.helpers import SEEN_AT
 from tests.providers.recorded.replicate import PLAIN, PREDICTION, TASK
-from wanpoll import Failure, Rate, Status
+from wanpoll import Failure, NotSupported, Outcome, Rate, Status
 from wanpoll._core.readings import NOT_YET, Answer, NoSuchTask, Refused
 from wanpoll.providers import MediaPath, Replicate
 
@@ -173,3 +173,9 @@ def test_no_answer_ends_without_its_word(answer, status):
         assert {media.url for media in end.media} <= {
             each for each in (output if isinstance(output, list) else [output]) if isinstance(each, str)
         }
+
+
+def test_no_fresh_links():
+    """Predictions outlive their files, which nobody can ask for again: the refusal says so, and what to do."""
+    with pytest.raises(NotSupported, match="removed an hour after the prediction ended; download them before"):
+        replicate().ask_refresh(Outcome(TASK, Status.SUCCEEDED))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wanpoll import Failure
+from wanpoll import Failure, UsageError
 from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict, classify, is_link, read_media
 
 RULES = (
@@ -48,6 +48,53 @@ def test_rejections_are_about_the_question(http):
     assert Verdict.RETRY is classify(rejecting, http, "x").verdict
     assert Verdict.REFUSED is classify((*rejecting, ErrorRule(Verdict.REFUSED)), http, "x").verdict
     assert Verdict.REJECTED is classify(rejecting, 400, "x").verdict
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("verdict", {"verdict": "REFUSED"}),
+        ("verdict", {"verdict": None}),
+        ("codes", {"codes": "Arrear*"}),
+        ("codes", {"codes": (401,)}),
+        ("codes", {"codes": None}),
+        ("http", {"http": 401}),
+        ("http", {"http": "401"}),
+        ("http", {"http": ("401",)}),
+        ("http", {"http": (True,)}),
+        ("http", {"http": (40,)}),
+        ("http", {"http": range(400, 700)}),
+        ("http", {"http": {401: "x"}}),
+        ("http", {"http": None}),
+    ],
+)
+def test_rules_that_make_no_sense(name, arguments):
+    """A rule with a forgotten comma, say, is refused where it is written, by the name of the argument."""
+    with pytest.raises(UsageError, match=f"^{name}=.*: give a "):
+        ErrorRule(**{"verdict": Verdict.REFUSED, **arguments})
+
+
+@pytest.mark.parametrize("http", [(), (401,), [401], {401, 403}, frozenset({401}), range(400, 500), range(0)])
+def test_statuses(http):
+    """HTTP statuses come in whatever holds them."""
+    assert ErrorRule(Verdict.REFUSED, http=http).verdict is Verdict.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        *(("path", {"path": path}) for path in ("", "a..b", ".a", "a.", "a[0].b", "a[][].b", "[]", "a b", "a[")),
+        *(("path", {"path": path}) for path in (None, 5)),
+        *(("kind", {"kind": kind}) for kind in ("movie", "", None, 5, ["video"])),
+        ("backup", {"backup": ""}),
+        ("backup", {"backup": 5}),
+        ("file_id", {"file_id": ("id",)}),
+    ],
+)
+def test_paths_that_make_no_sense(name, arguments):
+    """A path that could never find a link is refused where it is written: else each paid result would lack it."""
+    with pytest.raises(UsageError, match=f"^{name}=.*: give "):
+        MediaPath(**{"path": "result.url", "kind": "video", **arguments})
 
 
 @given(st.integers(), st.text())
@@ -129,10 +176,27 @@ def test_kinds():
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [("http://a", True), ("https://a", True), ("ftp://a", False), ("//a", False), (b"http://a", False), (None, False)],
+    [
+        ("http://a", True),
+        ("https://a", True),
+        ("HTTPS://a", True),
+        ("Http://a?b", True),
+        ("https://", False),
+        ("https:///a", False),
+        ("https://?a", False),
+        ("https://#a", False),
+        ("https://:80/", False),
+        ("https:// a", False),
+        ("http\u017f://a", False),
+        ("ftp://a", False),
+        ("//a", False),
+        (" https://a", False),
+        (b"http://a", False),
+        (None, False),
+    ],
 )
 def test_is_link(value, expected):
-    """Only the text of a web link is a link."""
+    """Only the text of a web link is a link: its scheme in whatever letters, and a host."""
     assert expected is is_link(value)
 
 

@@ -29,9 +29,10 @@ from tests.providers.documents import (
     statuses,
 )
 from tests.providers.recorded.vapi import DASHSCOPE, FILE, JIMENG, MINIMAX, TASK, jimeng, risk
-from wanpoll import Failure, Media, NotSupported, Outcome, Rate, Status, Task, UsageError
+from wanpoll import Failure, Media, NotSupported, Outcome, Poller, Rate, Status, Task, UsageError
 from wanpoll._core.readings import NOT_YET, Answer, NoSuchTask, Refused
 from wanpoll.providers import VApi
+from wanpoll.testing import ScriptedTransport
 
 PROVIDER = VApi("sk-0123456789").bind({})
 
@@ -78,7 +79,7 @@ def test_account():
 @pytest.mark.parametrize("upstream", ["minimax", "jimeng", "dashscope", None])
 def test_contexts(upstream):
     """The three upstreams may be named, or none."""
-    PROVIDER.check_context({"upstream": upstream, "more": 1})
+    PROVIDER.check_context({"upstream": upstream})
     PROVIDER.check_context({})
 
 
@@ -87,6 +88,21 @@ def test_unknown_upstreams(upstream):
     """An upstream that is none of the three is refused, with those that there are."""
     with pytest.raises(UsageError, match=r"upstream.*'minimax', 'jimeng', 'dashscope'"):
         PROVIDER.check_context({"upstream": upstream})
+
+
+@pytest.mark.parametrize("context", [{"Upstream": "jimeng"}, {"upstream": "jimeng", "more": 1}, {5: 1}])
+def test_unknown_keys(context):
+    """A key with a typing error, say, is refused where it is given: nothing but the upstream is asked by."""
+    with pytest.raises(UsageError, match="nothing else than 'upstream'"):
+        PROVIDER.check_context(context)
+
+
+async def test_a_bad_context_is_refused_at_once():
+    """A wait with a context that nobody knows is refused before anything is asked."""
+    async with Poller(PROVIDER, transport=ScriptedTransport(lambda request: reply({}))) as poller:
+        for context in ({"Upstream": "jimeng"}, {"upstream": "kling"}):
+            with pytest.raises(UsageError, match="context"):
+                await poller.wait_for(TASK.id, context=context)
 
 
 # -- whose answer it is ------------------------------------------------------------------------------------------------
@@ -117,8 +133,20 @@ def test_told_apart(answer):
     ("answer", "upstream"), [(MINIMAX, "jimeng"), (MINIMAX, "dashscope"), (JIMENG, "minimax"), (DASHSCOPE, "minimax")]
 )
 def test_answers_of_another_upstream(answer, upstream):
-    """The task's word counts: the answer of another upstream ends nothing."""
-    assert kind_of(read(answer, upstream=upstream)) == RETRY
+    """The task's word counts: the answer of another upstream ends nothing, and the problem says what to mend."""
+    reading = read(answer, upstream=upstream)
+    name = {id(MINIMAX): "minimax", id(JIMENG): "jimeng", id(DASHSCOPE): "dashscope"}[id(answer)]
+
+    assert is_unreadable(reading)
+    said = f"the answer is {name}'s, but the task's context says {upstream}: give context={{'upstream': '{name}'}}"
+    assert said in str(reading.problem)
+
+
+def test_keys_of_two_upstreams():
+    """Keys of another upstream beside those of the one that the task names are no contradiction."""
+    both = JIMENG | {"base_resp": {"status_code": 0}}
+
+    assert Status.SUCCEEDED is one(read(both, upstream="jimeng")).status
 
 
 @pytest.mark.parametrize(
@@ -138,8 +166,13 @@ def test_answers_of_another_upstream(answer, upstream):
     ],
 )
 def test_answers_of_no_upstream(answer):
-    """An answer of none of the three shapes ends nothing."""
-    assert kind_of(read(answer)) == RETRY
+    """An answer of none of the three shapes ends nothing, and the problem says what to give."""
+    reading = read(answer)
+
+    assert kind_of(reading) == RETRY
+    assert answer not in ({}, {"request_id": "r"}) or "give the task's context={'upstream': ...}" in str(
+        reading.problem
+    )
 
 
 @pytest.mark.parametrize(("upstream", "answer"), [("minimax", MINIMAX), ("jimeng", JIMENG)])
@@ -267,6 +300,8 @@ def test_dashscope():
         ("done", Status.SUCCEEDED),
         ("failed", Status.FAILED),
         ("expired", Status.EXPIRED),
+        ("Processing", Status.RUNNING),
+        ("Failed", Status.FAILED),
     ],
 )
 def test_jimeng_words(code, word, expected):
@@ -285,22 +320,50 @@ def test_jimeng_no_such_task():
     assert Answer((NoSuchTask(TASK.id),)) == read(jimeng("not_found"))
 
 
-@pytest.mark.parametrize("word", ["", "Done", "DONE", "success", "Success", "cancelled"])
+@pytest.mark.parametrize("code", [0, 10000])
+def test_jimeng_success_in_the_words_of_the_relay(code):
+    """V-API's own document says Success in this envelope: a success with its link or its data, and none without."""
+    done = one(read(jimeng("Success", code=code, video_url=LINK, image_urls=None)))
+    encoded = one(read(jimeng("Success", code=code, binary_data_base64=["aGVsbG8="])))
+
+    assert (done.status, links(done)) == (Status.SUCCEEDED, [(LINK, "video")])
+    assert (encoded.status, encoded.media) == (Status.SUCCEEDED, ())
+    for nothing in ({}, {"video_url": "", "image_urls": []}, {"video_url": None, "binary_data_base64": []}):
+        assert is_unreadable(read(jimeng("Success", code=code, **nothing)))
+
+
+@pytest.mark.parametrize("word", ["Done", "DONE", "success", "Processed", "cancelled"])
 def test_jimeng_unknown_words(word):
     """A word that is not in the table is no end; it is kept for the log."""
     assert (one(read(jimeng(word))).status, one(read(jimeng(word))).word) == (None, word)
 
 
-@pytest.mark.parametrize("word", [None, 5, True, ["done"], {"done": 1}])
+@pytest.mark.parametrize("word", [5, True, ["done"], {"done": 1}])
 def test_jimeng_words_that_are_no_text(word):
     """A status that is no text is unreadable."""
     assert is_unreadable(read(jimeng(word)))
 
 
-@pytest.mark.parametrize("data", [None, [], "done", 5, {}])
-def test_jimeng_without_data(data):
-    """With a code of success and without data there is no state: asked again."""
+@pytest.mark.parametrize("data", [None, {}, {"status": None}, {"status": ""}, {"status": "", "video_url": LINK}])
+def test_jimeng_without_a_word(data):
+    """`data`, and every field of it, may be null or empty: not done, and no trouble either."""
+    answer = JIMENG | {"data": data}
+
+    assert (one(read(answer)).status, one(read(answer)).media) == (Status.PENDING, ())
+    assert one(PROVIDER.explain(reply(answer)).reading).status is Status.PENDING
+
+
+@pytest.mark.parametrize("data", [[], "done", 5, True])
+def test_jimeng_data_that_are_none(data):
+    """What is no object under `data` is unreadable."""
     assert is_unreadable(read(JIMENG | {"data": data}))
+
+
+@pytest.mark.parametrize("code", [False, True, [], {}, 0.5])
+def test_jimeng_codes_that_are_none(code):
+    """What is no code is no success, whatever it equals: asked again."""
+    for word in ("done", "generating"):
+        assert kind_of(read(jimeng(word, video_url=LINK) | {"code": code})) == RETRY
 
 
 def test_jimeng_status_is_a_copy_of_the_code():
@@ -327,7 +390,7 @@ def test_jimeng_content_risks_with_another_http_status(status):
 
 
 @pytest.mark.parametrize("code", [10001, 50215, 50500, 1, -1, "oops"])
-@pytest.mark.parametrize("word", ["done", "failed"])
+@pytest.mark.parametrize("word", ["done", "failed", "Success", "Failed"])
 def test_jimeng_done_with_another_code(code, word):
     """Done with a code that is none of success is a failure with that code."""
     observation = one(read(jimeng(word, code=code, message="why", video_url=LINK)))

@@ -25,7 +25,8 @@ class Observation:
     """What an answer says of one task.
 
     `status` is None where the provider's `word` is not in its table: the task has not ended then.
-    `progress` is 0..1 or None. The rest matters for final states only.
+    `progress` is 0..1 or None. The rest matters for final states only. `usage` and `raw` are the provider's own
+    documents, which may hold keys and signed URLs: like `follow_up`, they are left out of the repr.
 
     `follow_up` is set where the result is complete only after a second request, and holds what that request needs (a
     file's id, an address): the task has not ended until the rest of it is there.
@@ -37,7 +38,7 @@ class Observation:
     progress: float | None = None
     media: tuple[Media, ...] = ()
     failure: Failure | None = None
-    usage: Mapping[str, Any] = NOTHING
+    usage: Mapping[str, Any] = field(default=NOTHING, repr=False)
     submitted_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None

@@ -37,16 +37,11 @@ WORDS: Mapping[str, Status] = {
 
 MEDIA = (
     MediaPath("response.video_url", "video"),
-    MediaPath("response.video_urls[]", "video"),
-    MediaPath("response.data.video_url", "video"),
     MediaPath("response.data[].video_url", "video"),
     MediaPath("response.audio_url", "audio"),
-    MediaPath("response.audio_urls[]", "audio"),
-    MediaPath("response.data.audio_url", "audio"),
     MediaPath("response.data[].audio_url", "audio"),
     MediaPath("response.image_url", "image"),
     MediaPath("response.image_urls[]", "image"),
-    MediaPath("response.data.image_url", "image"),
     MediaPath("response.data[].image_url", "image"),
 )
 """Inputs are echoed under `request`, which is never read."""
@@ -65,16 +60,27 @@ _PARTS = (Status.RUNNING, None, Status.SUCCEEDED, Status.FAILED, Status.CANCELED
 
 @frozen
 class Facts:
-    """What the rules look at in one record."""
+    """What the rules look at in one record: its own word, and the word of its parts where it has none of its own."""
 
     record: Mapping[str, Any]
     response: Mapping[str, Any] | None
-    word: str
+    own: str
+    part: str
+
+    @property
+    def word(self) -> str:
+        """The word that tells of the task; empty where none does."""
+        return self.own or self.part
 
     @property
     def said(self) -> Status | None:
         """What the word means; None without a word, and for one that is not in the table."""
         return WORDS.get(self.word.lower())
+
+    @property
+    def said_itself(self) -> Status | None:
+        """What the record's own word means, likewise."""
+        return WORDS.get(self.own.lower())
 
     @property
     def success(self) -> bool | None:
@@ -87,6 +93,11 @@ class Facts:
         """The error that is an object and says something."""
         error = self.response and self.response.get("error")
         return error if isinstance(error, dict) and any(error.values()) else None
+
+    @property
+    def silent(self) -> bool:
+        """Whether the error is an object that says nothing: empty, or of nulls."""
+        return self.error is None and isinstance((self.response or {}).get("error"), dict)
 
     @property
     def code(self) -> str:
@@ -123,9 +134,9 @@ class Rule:
 
 RULES = (
     Rule("no object under response", lambda f: f.response is None, Status.PENDING),
-    Rule("a word for not done, whatever else is set", lambda f: f.said is Status.RUNNING, Status.RUNNING),
-    Rule("a word for failure", lambda f: f.said is Status.FAILED, Status.FAILED),
-    Rule("a word for canceled", lambda f: f.said is Status.CANCELED, Status.CANCELED),
+    Rule("its own word is one for not done", lambda f: f.said_itself is Status.RUNNING, Status.RUNNING),
+    Rule("its own word is one for failure", lambda f: f.said_itself is Status.FAILED, Status.FAILED),
+    Rule("its own word is one for canceled", lambda f: f.said_itself is Status.CANCELED, Status.CANCELED),
     Rule(
         "success is false and the error is an object with a code",
         lambda f: f.success is False and f.code not in ("", "0"),
@@ -141,6 +152,9 @@ RULES = (
         lambda f: f.finished and (f.success is False or f.error is not None),
         Status.FAILED,
     ),
+    Rule("the word of its parts is one for not done", lambda f: f.said is Status.RUNNING, Status.RUNNING),
+    Rule("the word of its parts is one for failure", lambda f: f.said is Status.FAILED, Status.FAILED),
+    Rule("the word of its parts is one for canceled", lambda f: f.said is Status.CANCELED, Status.CANCELED),
     Rule(
         "success is true and the error is an object that cannot be read",
         lambda f: f.success is True and f.error is not None,
@@ -156,13 +170,21 @@ RULES = (
         lambda f: f.finished and f.success is True and f.has_link,
         Status.SUCCEEDED,
     ),
+    Rule(
+        "no word, finished, success is true, no link, and an error that is an object",
+        lambda f: f.finished and f.success is True and f.silent,
+        Status.FAILED,
+    ),
     Rule("nothing that says it has ended", lambda f: True, Status.RUNNING),
 )
 """The first rule that holds decides.
 
-A word for not done outranks every flag, as in the owner's own reader: workers stamp `finished_at` early and report
-hiccups on the way. Then whatever tells of a failure outranks what tells of success, so that no result is called good
-against the provider's word. Success needs a link as well: links come late in some services, and early in others.
+A record's own word for not done outranks every flag, as in the owner's own reader: workers stamp `finished_at` early
+and report hiccups on the way. Then whatever tells of a failure outranks what tells of success, so that no result is
+called good against the provider's word. An object under `error` that is empty or of nulls tells of none: beside it a
+success with its link is one, as in the rows for those, and without anything else a finished record has failed. The
+words of several results (`data[].state`) stand in for a word that the record has not; they outrank neither its own
+word nor its failure. Success needs a link as well: links come late in some services, and early in others.
 """
 
 
@@ -170,8 +192,10 @@ def read_facts(record: Mapping[str, Any]) -> Facts:
     """The facts of `record`."""
     response = record.get("response")
     if not isinstance(response, dict):
-        return Facts(record, None, "")
-    return Facts(record, response, _word(response, _is_stamped(record, response)))
+        return Facts(record, None, "", "")
+    own = _pick((response.get("state"), response.get("status")), _WHOLE)
+    part = "" if own else _word_of_parts(response.get("data"), _is_stamped(record, response))
+    return Facts(record, response, own, part)
 
 
 def _is_stamped(*places: Mapping[str, Any]) -> bool:
@@ -193,7 +217,9 @@ def not_done(record: Mapping[str, Any]) -> Status | None:
         word = response.get(name)
         if type(word) is str and WORDS.get(word) is Status.RUNNING:
             return Status.RUNNING
-    if response.get("state") is None and response.get("status") is None and _has_a_running_part(response.get("data")):
+    trouble = response.get("success") is False or isinstance(response.get("error"), dict)
+    bare = response.get("state") is None and response.get("status") is None and not trouble
+    if bare and _has_a_running_part(response.get("data")):
         return Status.RUNNING
     flagged = any(map(response.get, _TELLING)) or record.get("finished_at")
     return None if flagged or response.get("success") is not True else Status.RUNNING
@@ -221,7 +247,8 @@ def read_failure(facts: Facts, status: Status) -> Failure | None:
 
 def place_of(facts: Facts) -> str:
     """Where the word of `facts` stands: for `explain`."""
-    own = [name for name in ("state", "status") if _said((facts.response or {}).get(name)) == facts.word]
+    response = facts.response or {}
+    own = [name for name in ("state", "status") if facts.own and _said(response.get(name)) == facts.own]
     return f"response.{own[0]}" if own else "response.data[].state"
 
 
@@ -231,14 +258,6 @@ def place_of_reason(facts: Facts) -> str:
     if any(read_error_words(response.get("error"))):
         return "response.error gives the reason"
     return "response.message gives the reason" if isinstance(response.get("message"), str) else "there is no reason"
-
-
-def _word(response: Mapping[str, Any], finished: bool) -> str:
-    """The word of the response; that of its parts where they say less, or where it has none."""
-    own = _pick((response.get("state"), response.get("status")), _WHOLE)
-    part = _word_of_parts(response.get("data"), finished)
-    parts_decide = not own or (WORDS.get(own.lower()) is Status.SUCCEEDED and part.lower() in WORDS)
-    return part if parts_decide else own
 
 
 def _word_of_parts(data: Any, finished: bool) -> str:

@@ -28,7 +28,7 @@ from wanpoll.providers._acedata_rules import (
 from wanpoll.providers.base import Provider
 from wanpoll.providers.exchange import Reply, Request
 from wanpoll.providers.rules import ErrorRule, Verdict
-from wanpoll.providers.wire import decode, read_error_words, read_moment
+from wanpoll.providers.wire import decode, id_text, read_error_words, read_moment
 
 ERRORS = (
     ErrorRule(
@@ -113,15 +113,15 @@ class AceData(Provider):
         return self._error(document, reply) if document else Answer()
 
     def _single(self, task: Task, document: Mapping[str, Any], reply: Reply) -> Reading:
-        task_id = document.get("id")
-        if task_id == task.id and not self.explaining and (status := not_done(document)):
+        given = document.get("id")
+        if given == task.id and not self.explaining and (status := not_done(document)):
             return NOT_YET[status]
         if not document:
             self.note("an empty object: no such task")
             return Answer((NoSuchTask(task.id),))
-        if task_id is None and "response" not in document:
+        if given is None and "response" not in document:
             return self._error(document, reply)
-        if task_id not in (None, task.id):
+        if given is not None and id_text(given) != task.id:
             raise DecodeError(self.name, "id", "the answer is about another task")
         return Answer((self._observe(task.id, document, reply),))
 
@@ -129,8 +129,8 @@ class AceData(Provider):
         open_ids = {task.id for task in tasks}
         found: dict[str, Observation] = {}
         for item in items:
-            task_id = item.get("id") if isinstance(item, dict) else None
-            if isinstance(task_id, str) and task_id in open_ids:
+            task_id = id_text(item.get("id")) if isinstance(item, dict) else None
+            if task_id is not None and task_id in open_ids:
                 if self.explaining:
                     self.note(f"{task_id} is among the items:")
                 found[task_id] = seen = self._observe(task_id, item, reply)

@@ -16,7 +16,7 @@ from wanpoll.exceptions import DecodeError
 from wanpoll.providers.base import Provider, quoted
 from wanpoll.providers.exchange import Reply, Request
 from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict, is_link
-from wanpoll.providers.wire import decode, read_error_words, read_moment
+from wanpoll.providers.wire import decode, id_text, read_error_words, read_moment
 
 NO_SUCH_TASK = "task_not_exist"
 """The code of HTTP 400 for a task that is not known, or is another account's."""
@@ -66,7 +66,7 @@ class AnyFast(Provider):
 
     def ask(self, tasks: Sequence[Task]) -> Request:
         """`GET {base}/v1/video/generations/{task_id}`."""
-        return Request("GET", f"{self.base_url}/v1/video/generations/{quoted(tasks[0].id)}")
+        return Request("GET", f"{self.base_url}/v1/video/generations/{quoted(self.the_one(tasks).id)}")
 
     def decode(self, tasks: Sequence[Task], reply: Reply) -> Reading:
         """The task stands in `data`. The envelope's `code` is about the question: it is fine for a failed task, too."""
@@ -103,13 +103,14 @@ class AnyFast(Provider):
         return self.read_error(reply, code or ("" if _is_fine(outer) else outer), message or said)
 
     def _state(self, task: Task, data: Mapping[str, Any], document: Mapping[str, Any], reply: Reply) -> Reading:
-        if data.get("task_id") not in (None, task.id):
+        if data.get("task_id") is not None and id_text(data["task_id"]) != task.id:
             raise DecodeError(self.name, "data.task_id", "the answer is about another task")
         word = data.get("status")
         word = "" if word is None else word
         if not isinstance(word, str):
             raise DecodeError(self.name, "data.status", "not a text")
-        status = self.state(WORDS, word.upper(), "data.status")
+        # of letters beyond ASCII, some have those of the table as their upper case
+        status = self.state(WORDS, word.upper() if word.isascii() else word, "data.status")
         if status is not None and status.is_final:
             return Answer((self._end(task, status, document, reply),))
         progress = _progress(data.get("progress"))

@@ -2,7 +2,8 @@
 
 One task is `GET {base}/contents/generations/tasks/{id}`, several are the same address with `?filter.task_ids=a&...`.
 Sources: "Query a video generation task", "List video generation tasks" (its filter repeats, pages hold 1 to 500 and
-20 by default) and "Error codes" of Ark. Tasks are kept for 7 days, links for 24 h.
+20 by default) and "Error codes" of Ark. Tasks are kept for 7 days, links for 24 h: fresh ones are asked for by asking
+about the task again.
 """
 
 from __future__ import annotations
@@ -10,13 +11,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from wanpoll._core.model import NOTHING, Failure, Rate, Status, Task
-from wanpoll._core.readings import NOT_YET, Answer, NoSuchTask, NotYet, Observation, Reading
-from wanpoll.exceptions import DecodeError
+from wanpoll._core.model import NOTHING, Failure, Outcome, Rate, Status, Task
+from wanpoll._core.readings import (
+    NOT_YET,
+    Answer,
+    CallReading,
+    Missed,
+    NoSuchTask,
+    NotYet,
+    Observation,
+    Reading,
+    Refused,
+    Rejected,
+)
+from wanpoll.exceptions import DecodeError, NotSupported
 from wanpoll.providers.base import Provider, quoted
 from wanpoll.providers.exchange import Reply, Request
 from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict
-from wanpoll.providers.wire import check_echo, read_moment, read_object, read_problem
+from wanpoll.providers.wire import check_echo, id_text, read_moment, read_object, read_problem
 
 WORDS: Mapping[str, Status] = {
     "queued": Status.PENDING,
@@ -58,6 +70,7 @@ class Ark(Provider):
     INTERVAL: ClassVar[float] = 15.0
     ERRORS: ClassVar[tuple[ErrorRule, ...]] = ERRORS
     ID_PATHS: ClassVar[tuple[str, ...]] = ("id", "items[].id")
+    can_refresh: ClassVar[bool] = True
     max_batch: ClassVar[int] = 50  # a page holds 500, but addresses beyond some kilobytes are refused on the way
 
     def ask(self, tasks: Sequence[Task]) -> Request:
@@ -80,6 +93,24 @@ class Ark(Provider):
         plain = None if self.explaining else _not_yet(tasks[0], document)
         return plain or Answer((self._state(tasks[0], document, reply),))
 
+    def ask_refresh(self, outcome: Outcome) -> Request:
+        """The question about the task, once more. Raises `NotSupported` for one that did not succeed."""
+        if outcome.status is not Status.SUCCEEDED:
+            raise NotSupported(f"{self.name}: task {outcome.task.id} is {outcome.status}, so there are no links to it")
+        return self.ask([outcome.task])
+
+    def decode_refresh(self, outcome: Outcome, reply: Reply) -> CallReading:
+        """The links as they are told now. A task that is kept no longer has none."""
+        reading = self.decode([outcome.task], reply)
+        if isinstance(reading, Missed | Refused | Rejected):
+            return reading
+        for part in reading.observations if isinstance(reading, Answer) else ():
+            if isinstance(part, NoSuchTask):
+                return Rejected(part.failure or Failure("no such task", "tasks are kept for 7 days"))
+            if any(media.url for media in part.media):
+                return Answer((Observation(outcome.task.id, outcome.status, media=part.media),))
+        raise DecodeError(self.name, "content", "no link")
+
     def _error(self, tasks: Sequence[Task], document: Mapping[str, Any], reply: Reply) -> Reading:
         code, message = read_problem(document)
         if reply.status == 404 and code and len(tasks) == 1:
@@ -93,8 +124,8 @@ class Ark(Provider):
             raise DecodeError(self.name, "items", "not a list of tasks")
         open_tasks = {task.id: task for task in tasks}
         for item in items or ():
-            echoed = item.get("id") if isinstance(item, dict) else None
-            task = open_tasks.pop(echoed, None) if isinstance(echoed, str) else None
+            echoed = id_text(item.get("id")) if isinstance(item, dict) else None
+            task = open_tasks.pop(echoed, None) if echoed is not None else None
             if task is not None:
                 try:
                     yield self._state(task, item, reply)

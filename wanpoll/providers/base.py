@@ -24,12 +24,12 @@ from wanpoll._core.readings import (
     Refused,
     Rejected,
 )
-from wanpoll._core.redact import redact
+from wanpoll._core.redact import Secret, redact
 from wanpoll.exceptions import DecodeError, NotSupported, TransportError, UsageError
 from wanpoll.providers.exchange import Explanation, Reply, Request
 from wanpoll.providers.rules import NO_RULE, ErrorRule, MediaPath, Verdict, classify, read_media, values_at
 from wanpoll.providers.settings import Settings
-from wanpoll.providers.wire import Lenient, decode, structure
+from wanpoll.providers.wire import LINK_LIFE, Lenient, decode, id_text, structure
 
 _UNRESERVED = re.compile(r"[A-Za-z0-9._-]+")
 _MOST_DETAIL = 300
@@ -70,6 +70,9 @@ class Provider(Settings, abc.ABC):
     can_refresh: ClassVar[bool] = False
     """Whether a fresh link can be asked for when that of a result is dead."""
 
+    NO_FRESH_LINKS: ClassVar[str] = "nothing tells that asking again gives others; download media before they expire"
+    """Why there are no fresh links, where there are none, and what to do."""
+
     ID_PATHS: ClassVar[tuple[str, ...]] = ()
     """Where an answer names its tasks, as in "items[].id": for `explain`, which is not told them."""
 
@@ -84,6 +87,12 @@ class Provider(Settings, abc.ABC):
         if not 1 <= len(tasks) <= self.max_batch:
             raise UsageError(f"{self.name}: {len(tasks)} tasks in one question; give 1 to {self.max_batch}")
         return tasks
+
+    def the_one(self, tasks: Sequence[Task]) -> Task:
+        """The task in `tasks`, if one question asks about one. Raises `UsageError`."""
+        if len(tasks) != 1:
+            raise UsageError(f"{self.name}: {len(tasks)} tasks in one question; give exactly one")
+        return tasks[0]
 
     # -- what a provider class says --------------------------------------------------------------------------------
 
@@ -113,7 +122,7 @@ class Provider(Settings, abc.ABC):
 
     def ask_refresh(self, outcome: Outcome) -> Request:
         """The request for fresh links to the media of `outcome`. Raises `NotSupported`."""
-        raise NotSupported(f"{self.name} has no fresh links: they live as long as the task")
+        raise NotSupported(f"{self.name} has no fresh links: {self.NO_FRESH_LINKS}")
 
     def decode_refresh(self, outcome: Outcome, reply: Reply) -> CallReading:
         """What the answer to `ask_refresh` means: an `Answer` with one `Observation`. May raise `DecodeError`."""
@@ -199,12 +208,23 @@ class Provider(Settings, abc.ABC):
         self.note(f"{path} is {word!r}: " + (status.value if status else "not in the table, so not an end"))
         return status
 
-    def media(self, paths: Sequence[MediaPath], document: Any, reply: Reply) -> tuple[Media, ...]:
-        """The media in `document` at the listed `paths`, each noted."""
-        found = read_media(paths, document, reply.received_at)
+    def media(
+        self,
+        paths: Sequence[MediaPath],
+        document: Any,
+        reply: Reply,
+        *,
+        link_life: float = LINK_LIFE.total_seconds(),
+    ) -> tuple[Media, ...]:
+        """The media in `document` at the listed `paths`, each noted.
+
+        `link_life` is for how many seconds from now a link lives that does not tell itself; 24 h by most documents.
+        """
+        seen_at = reply.received_at + link_life - LINK_LIFE.total_seconds()  # seen earlier, it dies earlier
+        found = read_media(paths, document, seen_at)
         if self.explaining:
             for path in paths:
-                for each in filter(found.__contains__, path.read(document, reply.received_at)):
+                for each in filter(found.__contains__, path.read(document, seen_at)):
                     self.note(f"{path.path}: {each.kind} " + ("link" if each.url else f"failed, {each.failure}"))
             self.note(f"{len(found)} media at {len(paths)} listed paths")
         return found
@@ -214,7 +234,7 @@ class Provider(Settings, abc.ABC):
             document = decode(self.name, reply.body)
         except DecodeError:
             document = None
-        ids = [each for path in self.ID_PATHS for each in values_at(path, document) if isinstance(each, str)]
+        ids = filter(None, (id_text(each) for path in self.ID_PATHS for each in values_at(path, document)))
         return tuple(Task(each, self.name) for each in dict.fromkeys(ids)) or (Task("unknown", self.name),)
 
     def read_error(self, reply: Reply, code: str | None = None, message: str | None = None) -> CallReading:
@@ -267,10 +287,17 @@ class Provider(Settings, abc.ABC):
         failure = part.failure and self._cleaned_failure(part.failure)
         if isinstance(part, NoSuchTask):
             return evolve(part, failure=failure)
-        media = tuple(
-            evolve(each, failure=self._cleaned_failure(each.failure)) if each.failure else each for each in part.media
+        return evolve(
+            part, failure=failure, media=tuple(map(self._cleaned_media, part.media)), word=self._clean(part.word)
         )
-        return evolve(part, failure=failure, media=media, word=self._clean(part.word))
+
+    def _cleaned_media(self, media: Media) -> Media:
+        failure, file_id = media.failure and self._cleaned_failure(media.failure), media.file_id
+        if file_id is not None and self._clean(file_id) != file_id:
+            file_id = Secret(file_id)  # whole for asking by it, and hidden from people
+        if failure is None and file_id is media.file_id:
+            return media
+        return evolve(media, failure=failure, file_id=file_id)
 
     def _cleaned_failure(self, failure: Failure) -> Failure:
         return Failure(self._clean(failure.code), self._clean(failure.message))

@@ -6,10 +6,12 @@ import math
 import re
 from urllib.parse import SplitResult, urlsplit
 
+from wanpoll._core.model import Rate
 from wanpoll._core.redact import Secret, redact
 from wanpoll.exceptions import UsageError
 
 _LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _URL_TEXT = re.compile(r"[!-\[\]-~]+")  # no spaces, line breaks or backslashes: readers of URLs disagree on them
 
 
@@ -26,6 +28,20 @@ def checked_interval(interval: float) -> float:
     if not number or not 0 < interval < math.inf:
         raise UsageError(f"interval={interval!r}: give seconds above zero")
     return interval
+
+
+def checked_variable(name: str) -> str:
+    """`name`, if it can be that of an environment variable. Raises `UsageError`."""
+    if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
+        raise UsageError(f"KEY_VARIABLE={name!r:.80}: give the name of an environment variable")
+    return name
+
+
+def checked_quota(quota: Rate) -> Rate:
+    """`quota`, if it is a `Rate`. Raises `UsageError`."""
+    if not isinstance(quota, Rate):
+        raise UsageError(f"quota={quota!r:.80}: give a Rate, as in Rate(20, per=1.0)")
+    return quota
 
 
 def checked_key(key: str) -> Secret:

@@ -19,7 +19,7 @@ from wanpoll.exceptions import DecodeError
 from wanpoll.providers.base import Provider, quoted
 from wanpoll.providers.exchange import Reply, Request
 from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict
-from wanpoll.providers.wire import Lenient, decode, read_time, structure
+from wanpoll.providers.wire import Lenient, decode, id_text, read_time, structure
 
 ZONE = timezone(timedelta(hours=8))
 """Times are written without a zone and documented as UTC+8."""
@@ -94,7 +94,6 @@ class _Metrics:
 @frozen
 class _Output:
     task_status: str
-    task_id: str | None = None
     task_metrics: Lenient[_Metrics] = None
     submit_time: Lenient[str] = None
     scheduled_time: Lenient[str] = None
@@ -128,7 +127,7 @@ class DashScope(Provider):
 
     def ask(self, tasks: Sequence[Task]) -> Request:
         """`GET {base}/tasks/{task_id}`."""
-        return Request("GET", f"{self.base_url}/tasks/{quoted(tasks[0].id)}")
+        return Request("GET", f"{self.base_url}/tasks/{quoted(self.the_one(tasks).id)}")
 
     def decode(self, tasks: Sequence[Task], reply: Reply) -> Reading:
         """The task's state stands in `output`; an answer without it is an error of the query."""
@@ -178,8 +177,9 @@ def _error(provider: Provider, document: Any, reply: Reply) -> Reading:
 
 def _state(provider: Provider, task: Task, document: Mapping[str, Any], reply: Reply) -> Reading:
     output = structure(provider.name, "output", document["output"], _Output)
-    provider.note("output.task_id " + ("is absent" if output.task_id is None else "echoes an id"))
-    if output.task_id not in (None, task.id):
+    echoed = document["output"].get("task_id")
+    provider.note("output.task_id " + ("is absent" if echoed is None else "echoes an id"))
+    if echoed is not None and id_text(echoed) != task.id:
         provider.note(f"that is not the id asked about, {task.id}")
         return Missed(DecodeError(provider.name, "output.task_id", "the answer is about another task"))
     if output.task_status == NO_SUCH_TASK:

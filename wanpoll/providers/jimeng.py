@@ -22,15 +22,25 @@ from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict
 from wanpoll.providers.wire import check_echo, id_text, read_problem
 
 WORDS: Mapping[str, Status] = {
+    "": Status.PENDING,
     "in_queue": Status.PENDING,
     "generating": Status.RUNNING,
     "processing": Status.RUNNING,
     "done": Status.SUCCEEDED,
     "failed": Status.FAILED,
     "expired": Status.EXPIRED,
+    "Processing": Status.RUNNING,
+    "Success": Status.SUCCEEDED,
+    "Failed": Status.FAILED,
 }
+"""Jimeng's own words, then those that V-API's document gives for this envelope. `data`, and every field of it, may be
+null or empty: without a word the task has not ended."""
 
 _NOT_YET = {word: NOT_YET[status] for word, status in WORDS.items() if not status.is_final}
+
+RELAYED_SUCCESS = "Success"
+"""V-API's word for a success, which its document has for results that are links or, for some, files without one: a
+success only with what came of it."""
 
 NO_SUCH_TASK = "not_found"
 """No such task, or one that is older than half a day."""
@@ -55,12 +65,11 @@ def read_task(provider: Provider, task: Task, document: Mapping[str, Any], reply
     """What a document of Jimeng's means for `task`, whoever (`provider`) handed it over. Raises `DecodeError`."""
     inner = document.get("data")
     data: Mapping[str, Any] = inner if isinstance(inner, dict) else NOTHING
-    if reply.status == 200 and document.get("code") in (10000, 0):
+    told = document.get("code")
+    code = id_text(document.get("status") if told is None else told) or ""
+    if code in SUCCESS and reply.status == 200:
         plain = None if provider.explaining else _not_yet(data, document)
         return plain or _state(provider, task, data, document, reply)
-    code = id_text(document.get("code")) or id_text(document.get("status")) or ""
-    if code in SUCCESS and reply.status == 200:
-        return _state(provider, task, data, document, reply)
     return _error(provider, task, code, data, document, reply)
 
 
@@ -74,9 +83,7 @@ def _not_yet(data: Mapping[str, Any], document: Mapping[str, Any]) -> NotYet | N
 def _state(
     provider: Provider, task: Task, data: Mapping[str, Any], document: Mapping[str, Any], reply: Reply
 ) -> Reading:
-    word = data.get("status")
-    if type(word) is not str:
-        raise DecodeError(provider.name, "data.status", "not a word")
+    word = _word(provider, data, document)
     for place, echoed in (("data.task_id", data.get("task_id")), ("task_id", document.get("task_id"))):
         check_echo(provider.name, place, echoed, task.id)
     if word == NO_SUCH_TASK:
@@ -86,10 +93,25 @@ def _state(
     if status is None or not status.is_final:
         return Answer((Observation(task.id, status, word),))
     media = provider.media(MEDIA, document, reply) if status is Status.SUCCEEDED else ()
+    if word == RELAYED_SUCCESS and not media and not data.get("binary_data_base64"):
+        raise DecodeError(provider.name, "data.video_url", f"{word!r} without a link")
     failure = Failure(word, "the provider gave no reason") if status is Status.FAILED else None
     if failure:
         provider.note(f"code is {SUCCESS[0]} or {SUCCESS[1]}: there is no reason")
     return Answer((Observation(task.id, status, word, media=media, failure=failure, raw=document),))
+
+
+def _word(provider: Provider, data: Mapping[str, Any], document: Mapping[str, Any]) -> str:
+    """The word, empty where there is none. Raises `DecodeError` for what is no word."""
+    if not isinstance(document.get("data"), dict | None):
+        raise DecodeError(provider.name, "data", "not an object")
+    word = data.get("status")
+    if word is None:
+        provider.note("data.status is absent: no end")
+        return ""
+    if type(word) is not str:
+        raise DecodeError(provider.name, "data.status", "not a word")
+    return word
 
 
 def _error(
@@ -113,4 +135,5 @@ def _belongs_to_task(code: str, word: Any, http: int) -> bool:
     if _is_risk(code):
         return http in (200, 400)
     limits = CODES[0].matches(http, code)  # a limit is never the task's
-    return bool(code) and http == 200 and not limits and word in ("done", "failed")
+    ended = type(word) is str and WORDS.get(word) in (Status.SUCCEEDED, Status.FAILED)
+    return bool(code) and http == 200 and not limits and ended

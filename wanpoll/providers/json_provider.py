@@ -10,21 +10,24 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
-from attrs import Attribute, evolve, field, frozen
+from attrs import evolve, field, frozen
 
 from wanpoll._core.model import NOTHING, Failure, Rate, Status, Task
 from wanpoll._core.readings import NOT_YET, Answer, NoSuchTask, NotYet, Observation, Reading
 from wanpoll.exceptions import DecodeError, NotSupported, UsageError
 from wanpoll.providers.base import Provider, quoted
 from wanpoll.providers.exchange import Reply, Request
-from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict, may_tell_of_task
+from wanpoll.providers.rules import Check, ErrorRule, MediaPath, Verdict, may_tell_of_task, must
 from wanpoll.providers.wire import LINK_LIFE, check_echo, id_text, read_moment, read_object
 
 _SPOT = re.compile(r"[^\s.\[\]]+(\.[^\s.\[\]]+)*")
 _ID_ONCE = re.compile(r"[!-z|~]*\{id\}[!-z|~]*")  # printable ASCII without braces around it
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER = re.compile(r"[A-Za-z0-9-]+")
+_HEADER_TEXT = re.compile(r"[!-~]([ -~]*[!-~])?")
+_NOT_FIXED = ("authorization", "host", "content-length", "transfer-encoding", "connection", "cookie")
 _SCHEME = re.compile(r"[A-Za-z0-9-]*")
 
 ERRORS = (
@@ -36,16 +39,6 @@ ERRORS = (
 
 # -- checks ------------------------------------------------------------------------------------------------------------
 
-_Check = Callable[[Any, "Attribute[Any]", Any], None]
-
-
-def _must(test: Callable[[Any], bool], hint: str) -> _Check:
-    def check(_: Any, attribute: "Attribute[Any]", value: Any) -> None:
-        if not test(value):
-            raise UsageError(f"{attribute.name}={value!r:.80}: {hint}")
-
-    return check
-
 
 def _is_spot(value: Any) -> bool:
     return isinstance(value, str) and _SPOT.fullmatch(value) is not None
@@ -53,6 +46,13 @@ def _is_spot(value: Any) -> bool:
 
 def _fits(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _is_address(value: Any) -> bool:
+    """Whether `value` stays below the base URL, and is sent: a fragment is not."""
+    if not _fits(_ID_ONCE)(value) or "#" in value or "\\" in value:
+        return False
+    return not {".", ".."} & set(unquote(value.partition("?")[0]).split("/"))
 
 
 def _is_positive(value: Any) -> bool:
@@ -75,20 +75,33 @@ def _mean_no_task(value: Any) -> bool:
     return _several((str, int))(value) and all(may_tell_of_task(each) for each in value if type(each) is int)
 
 
-def _spots(count: int) -> _Check:
+def _spots(count: int) -> Check:
     def test(value: Any) -> bool:
         return isinstance(value, tuple | list) and len(value) == count and all(x is None or _is_spot(x) for x in value)
 
-    return _must(test, f"give {count} paths such as 'error.code', None for what is not there")
+    return must(test, f"give {count} paths such as 'error.code', None for what is not there")
 
 
-_spot = _must(_is_spot, "give a path to one value, such as 'data.status'")
-_spot_or_none = _must(lambda value: value is None or _is_spot(value), "give a path to one value, or None")
-_address = _must(_fits(_ID_ONCE), "give what follows base_url, with one {id}, as in 'tasks/{id}'")
-_address_or_none = _must(
-    lambda value: value is None or _fits(_ID_ONCE)(value), "give 'tasks/{id}/cancel', say, or None"
-)
-_positive = _must(_is_positive, "give a number above zero")
+_spot = must(_is_spot, "give a path to one value, such as 'data.status'")
+_spot_or_none = must(lambda value: value is None or _is_spot(value), "give a path to one value, or None")
+_address = must(_is_address, "give what follows base_url, with one {id}, as in 'tasks/{id}'")
+_address_or_none = must(lambda value: value is None or _is_address(value), "give 'tasks/{id}/cancel', say, or None")
+
+
+def _check_headers(_: Any, attribute: Any, value: Any) -> None:
+    """An attrs validator. Errors show names only: a value may be a secret."""
+    if not isinstance(value, Mapping):
+        raise UsageError("headers: give a mapping of names to texts, as in {'X-Version': '2024-11-06'}")
+    for name, text in value.items():
+        if not _fits(_HEADER)(name):
+            raise UsageError("headers: a name is none; give letters, digits and - only")
+        if name.lower() in _NOT_FIXED:
+            raise UsageError(f"headers: {name} cannot be fixed here; the key comes by api_key, the rest is HTTP's own")
+        if not _fits(_HEADER_TEXT)(text):
+            raise UsageError(f"headers: {name} needs a text of printable ASCII without line breaks")
+
+
+_positive = must(_is_positive, "give a number above zero")
 
 
 # -- the data ----------------------------------------------------------------------------------------------------------
@@ -99,7 +112,8 @@ class JsonRules:
     """What a `JsonProvider` is told of its answers. Raises `UsageError`, which names the argument.
 
     Asking: `path` follows the base URL ("tasks/{id}"), `method` is "GET" or "POST", `cancel` the path of the POST that
-    cancels a task. The key is sent in `header` behind `scheme` ("" for the key alone).
+    cancels a task. The key is sent in `header` behind `scheme` ("" for the key alone), beside the fixed `headers` that
+    each question needs (a version, say); these are in no repr.
 
     The state: a word at `status`, whose meaning is in `words` (whole numbers are words, too; one that is not listed
     is no end). `id` is where the answer repeats the id, which is checked then. `no_such_task` lists words and codes
@@ -114,15 +128,15 @@ class JsonRules:
 
     path: str = field(validator=_address)
     words: Mapping[str, Status] = field(
-        validator=_must(_are_words, "give a mapping of texts to Status, one of them to Status.SUCCEEDED")
+        validator=must(_are_words, "give a mapping of texts to Status, one of them to Status.SUCCEEDED")
     )
     status: str = field(default="status", validator=_spot)
     id: str | None = field(default=None, validator=_spot_or_none)
     no_such_task: Sequence[str | int] = field(
-        default=(), validator=_must(_mean_no_task, "give a tuple of words, codes and HTTP statuses such as 404")
+        default=(), validator=must(_mean_no_task, "give a tuple of words, codes and HTTP statuses such as 404")
     )
     media: Sequence[MediaPath] = field(
-        default=(), validator=_must(_several((MediaPath,)), "give a tuple, as in (MediaPath('result.url', 'video'),)")
+        default=(), validator=must(_several((MediaPath,)), "give a tuple, as in (MediaPath('result.url', 'video'),)")
     )
     failure: Sequence[str | None] = field(default=("code", "message"), validator=_spots(2))
     error: Sequence[str | None] = field(default=("code", "message"), validator=_spots(2))
@@ -131,13 +145,19 @@ class JsonRules:
     times: Sequence[str | None] = field(default=(None, None, None), validator=_spots(3))
     usage: str | None = field(default=None, validator=_spot_or_none)
     link_life: float = field(default=LINK_LIFE.total_seconds(), validator=_positive)
-    method: str = field(default="GET", validator=_must(lambda value: value in ("GET", "POST"), "give 'GET' or 'POST'"))
+    method: str = field(default="GET", validator=must(lambda value: value in ("GET", "POST"), "give 'GET' or 'POST'"))
     cancel: str | None = field(default=None, validator=_address_or_none)
-    header: str = field(default="Authorization", validator=_must(_fits(_HEADER), "give the name of a header"))
-    scheme: str = field(default="Bearer", validator=_must(_fits(_SCHEME), "give a word, or '' for the key alone"))
+    header: str = field(default="Authorization", validator=must(_fits(_HEADER), "give the name of a header"))
+    scheme: str = field(default="Bearer", validator=must(_fits(_SCHEME), "give a word, or '' for the key alone"))
+    headers: Mapping[str, str] = field(default=NOTHING, repr=False, validator=_check_headers)
     _plain: Mapping[str, NotYet] = field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:  # not a default, which would be made before the checks
+        if self.header.lower() in map(str.lower, self.headers):
+            raise UsageError(f"headers: {self.header} is where the key is sent; give the key as api_key, not here")
+        ends = {word for word, status in self.words.items() if status.is_final}
+        if both := sorted(ends & {each for each in self.no_such_task if isinstance(each, str)}):
+            raise UsageError(f"no_such_task={both[0]!r:.80}: that is an end in words; give it in one of them")
         going_on = {word: status for word, status in self.words.items() if not status.is_final}
         plain = {word: NOT_YET[status] for word, status in going_on.items() if word not in self.no_such_task}
         object.__setattr__(self, "_plain", plain)
@@ -213,12 +233,13 @@ class JsonProvider(Provider):
             raise UsageError(str(error).replace("JsonRules.__init__()", type(self).__name__)) from None
 
     def headers(self) -> Mapping[str, str]:
-        """The key in the header that the rules name."""
-        return {self.RULES.header: f"{self.RULES.scheme} {self.api_key}".lstrip(), "Accept": "application/json"}
+        """The key in the header that the rules name, and what is fixed."""
+        key = f"{self.RULES.scheme} {self.api_key}".lstrip()
+        return {"Accept": "application/json", **self.RULES.headers, self.RULES.header: key}
 
     def ask(self, tasks: Sequence[Task]) -> Request:
         """The question for one task."""
-        return Request(self.RULES.method, self._address(self.RULES.path, tasks[0]))
+        return Request(self.RULES.method, self._address(self.RULES.path, self.the_one(tasks)))
 
     def decode(self, tasks: Sequence[Task], reply: Reply) -> Reading:
         """The state of the task, by the rules."""
@@ -266,12 +287,15 @@ class JsonProvider(Provider):
         return self.read_error(reply, code, message)
 
     def _end(self, task: Task, status: Status, document: Mapping[str, Any], reply: Reply) -> Observation:
-        usage = value_at(self.RULES.usage, document)
-        submitted, started, finished = (read_moment(value_at(path, document)) for path in self.RULES.times)
+        rules = self.RULES
+        usage = value_at(rules.usage, document)
+        submitted, started, finished = (read_moment(value_at(path, document)) for path in rules.times)
         return Observation(
             task.id,
             status,
-            media=self._links(document, reply) if status is Status.SUCCEEDED else (),
+            media=self.media(rules.media, document, reply, link_life=rules.link_life)
+            if status is Status.SUCCEEDED
+            else (),
             failure=None if status is Status.SUCCEEDED else self._failure(status, document),
             usage=usage if isinstance(usage, dict) else NOTHING,
             submitted_at=submitted,
@@ -279,11 +303,6 @@ class JsonProvider(Provider):
             finished_at=finished,
             raw=document,
         )
-
-    def _links(self, document: Mapping[str, Any], reply: Reply) -> Any:
-        # Links that do not tell their end are taken to live for a day: seen earlier, they die earlier.
-        seen_at = reply.received_at + self.RULES.link_life - LINK_LIFE.total_seconds()
-        return self.media(self.RULES.media, document, evolve(reply, received_at=seen_at))
 
     def _failure(self, status: Status, document: Mapping[str, Any]) -> Failure | None:
         code, message = _reason(self.RULES.failure, document)

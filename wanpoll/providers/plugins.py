@@ -21,7 +21,8 @@ from attrs import frozen
 from wanpoll._core.redact import redact
 from wanpoll.exceptions import UnknownProvider, UsageError
 from wanpoll.providers.base import Provider
-from wanpoll.providers.checks import checked_name
+from wanpoll.providers.checks import checked_interval, checked_name, checked_quota, checked_variable
+from wanpoll.providers.rules import ErrorRule
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -118,7 +119,9 @@ def _entries() -> Iterator[tuple[str, "EntryPoint"]]:
 def _loaded(entry: "EntryPoint") -> Any:
     try:
         return entry.load()
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise  # the user's
+    except BaseException as error:  # whatever a stranger's module raises: SystemExit, CancelledError, its own
         raise UsageError(f"cannot be imported ({_said(error)})") from None
 
 
@@ -129,12 +132,32 @@ def _usable(offered: Any) -> Provider:
     try:
         provider = offered() if inspect.isclass(offered) and issubclass(offered, Provider) else offered
         if isinstance(provider, Provider):
-            checked_name(provider.name)
-            provider.configured().bind({provider.KEY_VARIABLE: "a-key"})
+            _check(provider)
             return provider
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise UsageError(f"cannot be used ({_said(error)})") from None
     raise UsageError("is no provider: name a class below wanpoll.providers.Provider, or a provider that is ready")
+
+
+def _check(provider: Provider) -> None:
+    """Raise `UsageError` for a `provider` that says of itself what makes no sense: others look at all of this."""
+    checked_name(provider.name)
+    checked_variable(provider.KEY_VARIABLE)
+    checked_quota(provider.quota)
+    checked_interval(provider.interval)
+    for name in ("max_batch", "max_body"):
+        if type(value := getattr(provider, name)) is not int or value < 1:
+            raise UsageError(f"{name}={value!r:.80}: give a whole number from 1")
+    for name in ("can_cancel", "can_refresh"):
+        if not isinstance(value := getattr(provider, name), bool):
+            raise UsageError(f"{name}={value!r:.80}: give True or False")
+    for name, kind in (("ERRORS", ErrorRule), ("ID_PATHS", str)):
+        value = getattr(provider, name)
+        if not isinstance(value, tuple | list) or not all(isinstance(each, kind) for each in value):
+            raise UsageError(f"{name}={value!r:.80}: give a tuple of {kind.__name__}")
+    provider.configured().bind({provider.KEY_VARIABLE: "a-key"})
 
 
 def _untaken(provider: Provider, taken: Container[str]) -> Provider:

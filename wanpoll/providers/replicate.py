@@ -27,6 +27,9 @@ class Replicate(JsonProvider):
     QUOTA: ClassVar[Rate] = Rate(50, per=1.0)
     INTERVAL: ClassVar[float] = 5.0
     can_cancel: ClassVar[bool] = True
+    NO_FRESH_LINKS: ClassVar[str] = (
+        "the files themselves are removed an hour after the prediction ended; download them before"
+    )
     RULES: ClassVar[JsonRules] = JsonRules(
         path="predictions/{id}",
         id="id",

@@ -7,14 +7,51 @@ Each provider has its own tables, because the same word means different things a
 """
 
 import enum
-from collections.abc import Container, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, TypeGuard
 
-from attrs import Factory, field, frozen
+from attrs import Attribute, Factory, field, frozen
 
 from wanpoll._core.model import Failure, Media
+from wanpoll._core.redact import redact
+from wanpoll.exceptions import UsageError
 from wanpoll.providers.wire import link_expiry
+
+KINDS = ("video", "image", "audio", "text", "model", "file")
+"""What a result can be."""
+
+_LINK = re.compile(r"https?://[^\s/?#:@\\]", re.IGNORECASE | re.ASCII)
+_PATH = re.compile(r"[^\s.\[\]]+(\[\])?(\.[^\s.\[\]]+(\[\])?)*")
+
+Check = Callable[[Any, "Attribute[Any]", Any], None]
+
+
+def must(test: Callable[[Any], bool], hint: str) -> Check:
+    """An attrs validator: `UsageError`, which names the argument and gives the `hint`, unless `test` holds."""
+
+    def check(_: Any, attribute: "Attribute[Any]", value: Any) -> None:
+        if not test(value):
+            raise UsageError(f"{attribute.name}={redact(f'{value!r:.80}')}: {hint}")
+
+    return check
+
+
+def _are_codes(value: Any) -> bool:
+    return isinstance(value, tuple | list) and all(isinstance(each, str) for each in value)
+
+
+def _are_statuses(value: Any) -> bool:
+    if isinstance(value, range):
+        return not value or all(100 <= each <= 599 for each in (value[0], value[-1]))
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Container):
+        return False
+    return not isinstance(value, Collection) or all(type(each) is int and 100 <= each <= 599 for each in value)
+
+
+def _is_key(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and bool(value))
 
 
 class Verdict(enum.Enum):
@@ -33,11 +70,18 @@ class ErrorRule:
 
     Codes are shell patterns ("Throttling*"); no codes match any. A rule that rejects the question never holds for
     HTTP 401, 402, 403, 408, 425, 429 and from 500 on: these tell of the account and the server, never of a task.
+    Raises `UsageError`, which names the argument.
     """
 
-    verdict: Verdict
-    codes: tuple[str, ...] = ()
-    http: Container[int] = ()
+    verdict: Verdict = field(
+        validator=must(lambda value: isinstance(value, Verdict), "give a Verdict, as in Verdict.REFUSED")
+    )
+    codes: tuple[str, ...] = field(
+        default=(), validator=must(_are_codes, "give a tuple of texts, as in ('Arrear*',) with its comma")
+    )
+    http: Container[int] = field(
+        default=(), validator=must(_are_statuses, "give a tuple of HTTP statuses, as in (401,) with its comma")
+    )
 
     def matches(self, http: int, code: str) -> bool:
         """Whether the rule speaks about this answer."""
@@ -72,15 +116,16 @@ class MediaPath:
     """Where links of one `kind` stand in an answer: "output.results[].url", where [] goes through a list.
 
     Beside a missing link, a `code` (and `message`) tells why that one result failed. `backup` and `file_id` name what
-    may stand beside a link: a second one, and the id by which a fresh one can be asked for.
+    may stand beside a link: a second one, and the id by which a fresh one can be asked for. `kind` is one of `KINDS`.
+    Raises `UsageError`, which names the argument.
     """
 
-    path: str
-    kind: str
-    backup: str | None = None
-    file_id: str | None = None
+    path: str = field()
+    kind: str = field(validator=must(lambda value: value in KINDS, f"give one of {', '.join(KINDS)}"))
+    backup: str | None = field(default=None, validator=must(_is_key, "give the key beside the link, or None"))
+    file_id: str | None = field(default=None, validator=must(_is_key, "give the key beside the link, or None"))
     _steps: tuple[tuple[str, bool], ...] = field(
-        init=False, repr=False, default=Factory(lambda self: _parsed(self.path), takes_self=True)
+        init=False, repr=False, default=Factory(lambda self: _checked(self.path), takes_self=True)
     )
 
     def read(self, document: Any, first_seen: float) -> Iterator[Media]:
@@ -136,8 +181,16 @@ def values_at(path: str, document: Any) -> list[Any]:
 
 
 def is_link(value: Any) -> TypeGuard[str]:
-    """Whether `value` is the text of a web link."""
-    return isinstance(value, str) and value.startswith(("https://", "http://"))
+    """Whether `value` is the text of a web link: a scheme, in whatever letters (RFC 3986, 3.1), and a host."""
+    return isinstance(value, str) and _LINK.match(value) is not None
+
+
+def _checked(path: Any) -> tuple[tuple[str, bool], ...]:
+    """What `_parsed` gives, for a path that makes sense. (A validator would come after it.)"""
+    if not isinstance(path, str) or not _PATH.fullmatch(path):
+        shown = redact(f"{path!r:.80}")
+        raise UsageError(f"path={shown}: give keys with dots between them, [] behind a list, as in 'results[].url'")
+    return _parsed(path)
 
 
 def _parsed(path: str) -> tuple[tuple[str, bool], ...]:

@@ -8,7 +8,14 @@ from typing import ClassVar, Self
 from wanpoll._core.model import Rate
 from wanpoll._core.redact import redact
 from wanpoll.exceptions import InvalidTaskId, UsageError
-from wanpoll.providers.checks import checked_base, checked_interval, checked_key, checked_name
+from wanpoll.providers.checks import (
+    checked_base,
+    checked_interval,
+    checked_key,
+    checked_name,
+    checked_quota,
+    checked_variable,
+)
 
 _TASK_ID = re.compile(r"[A-Za-z0-9._:-]{1,256}")
 
@@ -35,8 +42,9 @@ class Settings:
         self.api_key: str | None = None
         self.base_url: str | None = None
         self.name: str = checked_name(self.NAME)
-        self.quota: Rate = self.QUOTA
+        self.quota: Rate = checked_quota(self.QUOTA)
         self.interval: float = checked_interval(self.INTERVAL)
+        checked_variable(self.KEY_VARIABLE)
         self._set(api_key, base_url, name, quota, interval)
 
     def configured(
@@ -56,12 +64,10 @@ class Settings:
     def _set(
         self, api_key: str | None, base_url: str | None, name: str | None, quota: Rate | None, interval: float | None
     ) -> None:
-        if quota is not None and not isinstance(quota, Rate):
-            raise UsageError(f"quota={quota!r}: give a Rate, as in Rate(20, per=1.0)")
         self.api_key = self.api_key if api_key is None else checked_key(api_key)
         self.base_url = self.base_url if base_url is None else checked_base(base_url)
         self.name = self.name if name is None else checked_name(name)
-        self.quota = quota or self.quota
+        self.quota = self.quota if quota is None else checked_quota(quota)
         self.interval = self.interval if interval is None else checked_interval(interval)
 
     def __repr__(self) -> str:

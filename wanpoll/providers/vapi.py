@@ -48,7 +48,9 @@ class VApi(MiniMaxFiles):
     FILES: ClassVar[str] = "task/minimax/v1/files/retrieve"
 
     def check_context(self, context: Mapping[str, Any]) -> None:
-        """Raise `UsageError` for an upstream that is none of the three."""
+        """Raise `UsageError` for an upstream that is none of the three, and for what is no upstream."""
+        if other := [key for key in context if key != "upstream"]:
+            raise UsageError(f"context[{other[0]!r:.80}]: nothing else than 'upstream' is asked by; leave it out")
         upstream = context.get("upstream")
         if upstream is not None and upstream not in tuple(UPSTREAMS):
             known = ", ".join(map(repr, UPSTREAMS))
@@ -58,31 +60,44 @@ class VApi(MiniMaxFiles):
 
     def ask(self, tasks: Sequence[Task]) -> Request:
         """`GET {base}/task/{task_id}`."""
-        return Request("GET", f"{self.base_url}/task/{quoted(tasks[0].id)}")
+        return Request("GET", f"{self.base_url}/task/{quoted(self.the_one(tasks).id)}")
 
     def decode(self, tasks: Sequence[Task], reply: Reply) -> Reading:
         """The upstream's answer, or V-API's own error: an object `error`, which no upstream has."""
         task, document = tasks[0], read_object(self.name, reply.body, reply.status)
         named = task.context.get("upstream")
-        upstream = named if type(named) is str and named in UPSTREAMS else _told_apart(document)
+        told = _told_apart(document)
+        upstream = named if type(named) is str and named in UPSTREAMS else next(iter(told), None)
         if upstream is not None and not isinstance(document.get("error"), dict):
             if self.explaining:
                 by = "the task's context" if named == upstream else "the keys of the answer"
                 self.note(f"upstream {upstream}, by {by}")
+            if reply.status == 200 and told and upstream not in told:
+                raise DecodeError(
+                    self.name,
+                    "the body",
+                    f"the answer is {told[0]}'s, but the task's context says {upstream}: "
+                    f"give context={{'upstream': {told[0]!r}}}, or none",
+                )
             return UPSTREAMS[upstream](self, task, document, reply)
         own = isinstance(document.get("error"), dict)
         self.note("error is an object: V-API's own" if own else "neither the task nor the keys tell the upstream")
         code, message = read_problem(document)
         if reply.status == 200 and not (code or message):
-            raise DecodeError(self.name, "the body", f"of none of the upstreams {', '.join(UPSTREAMS)}")
+            raise DecodeError(
+                self.name,
+                "the body",
+                f"its keys are those of none of {', '.join(UPSTREAMS)}: give the task's context={{'upstream': ...}}",
+            )
         return self.read_error(reply, code, message)
 
 
-def _told_apart(document: Mapping[str, Any]) -> str | None:
-    """Whose answer this is, by its keys."""
-    if "base_resp" in document:
-        return "minimax"
-    if "time_elapsed" in document and "data" in document:
-        return "jimeng"
+def _told_apart(document: Mapping[str, Any]) -> Sequence[str]:
+    """Whose answer this is, by its keys; of more than one, the first counts."""
     output = document.get("output")
-    return "dashscope" if isinstance(output, dict) and "task_status" in output else None
+    keys = {
+        "minimax": "base_resp" in document,
+        "jimeng": "time_elapsed" in document and "data" in document,
+        "dashscope": isinstance(output, dict) and "task_status" in output,
+    }
+    return [upstream for upstream, there in keys.items() if there]

@@ -2,7 +2,8 @@
 
 Standard JSON readers accept NaN, lone surrogates and any depth, and fail in four different ways. `decode` accepts
 what all readers agree on, and every failure is a `DecodeError`. With orjson installed (extra `fast`) it is quicker
-and gives the same verdicts: what orjson refuses is read again by the standard reader, which has the last word.
+and gives the same verdicts: what orjson refuses is read again by the standard reader, which has the last word, and so
+are whole numbers over 64 bits, which keep their digits: some are ids.
 """
 
 from __future__ import annotations
@@ -52,6 +53,11 @@ _SECONDS = re.compile("[0-9]{1,12}")
 _EPOCH = re.compile("[0-9]{10,12}")  # fewer digits are a life, not a moment; more are no seconds
 _CODE = re.compile(r"[A-Za-z0-9_.-]+")
 _MILLISECONDS = 1e11  # as seconds, this lies in the year 5138
+_MOST_DIGITS = 64
+"""Digits of a whole number that is kept exactly: more than any id has. A longer one is read as a float."""
+
+_TO_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
+_LONG = re.compile(rb"(?:^|[\s:,\[])[0-9]{20,64}(?=$|[\s,}\]])")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SEPARATORS = " \t\n\"'<>,;&"
 _UTF8_BOM = b"\xef\xbb\xbf"
@@ -105,12 +111,18 @@ def _whole_words(text: str, most: int) -> str:
 
 
 def _fast(body: bytes) -> Any:
-    if orjson is not None:
+    if orjson is not None and not _has_long_number(body):
         try:
             return orjson.loads(body)
         except ValueError:
             pass  # the standard reader has the last word
     return _standard(body)
+
+
+def _has_long_number(body: bytes) -> bool:
+    """Whether there may be a whole number over 64 bits, an id say, of which orjson would lose digits."""
+    # three times as quick as the pattern alone, and most bodies have no such digits
+    return b"00000000000000000000" in body.translate(_TO_ZEROS) and _LONG.search(body) is not None
 
 
 def _standard(body: bytes) -> Any:
@@ -125,8 +137,10 @@ def _no_constant(name: str) -> Any:
 
 
 def _whole(text: str) -> int | float:
+    if len(text) > _MOST_DIGITS:
+        return _finite(text)
     number = int(text)
-    return number if -(2**63) <= number < 2**64 else _finite(text)  # as orjson does
+    return number if number >= -(2**63) else _finite(text)  # as orjson does
 
 
 def _finite(text: str) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 from wanpoll._core.model import Status
 from wanpoll._core.readings import Answer, Reading, Refused, Rejected
 from wanpoll.providers.rules import is_link, values_at
+from wanpoll.providers.wire import id_text
 from wanpoll.testing.mutations import ADDED_LINK, at, doubled, paths, reordered, replaced, with_links, with_more_keys
 from wanpoll.testing.samples import Sample, Subject, as_reply, holds
 from wanpoll.testing.telling import check_form, gist, is_end, meaning, shown, strings
@@ -108,8 +109,9 @@ def never_mistake_ids(subject: Subject) -> None:
     """An answer that names another task ends nothing"""
     for sample in _json(subject):
         document = sample.document
-        for path in [each for each in paths(document) if at(document, each) == sample.task.id]:
-            document = replaced(document, path, f"not-{sample.task.id}")
+        for path in [each for each in paths(document) if id_text(at(document, each)) == sample.task.id]:
+            here = at(document, path)
+            document = replaced(document, path, here + 1 if isinstance(here, int) else f"not-{here}")
         if document != sample.document:
             reading = subject.read([sample.task], document, sample.http)
             holds(not is_end(reading), f"{sample} ends the task although it names another one")
@@ -142,7 +144,8 @@ def find_their_ids(subject: Subject) -> None:
 
 def subject_ids(subject: Subject, document: Any) -> list[str]:
     """What stands at the provider's ID_PATHS."""
-    return [each for path in subject.provider.ID_PATHS for each in values_at(path, document) if isinstance(each, str)]
+    found = (id_text(each) for path in subject.provider.ID_PATHS for each in values_at(path, document))
+    return [each for each in found if each is not None]
 
 
 def show_no_secrets(subject: Subject) -> None:

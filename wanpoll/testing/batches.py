@@ -6,6 +6,7 @@ from itertools import islice, permutations
 from typing import Any
 
 from wanpoll.providers.rules import values_at
+from wanpoll.providers.wire import id_text
 from wanpoll.testing.mutations import JUNK, MISSING, Path, at, mutations, paths, replaced
 from wanpoll.testing.questions import check_place
 from wanpoll.testing.samples import BatchSample, Subject, holds
@@ -108,7 +109,8 @@ def _ids(subject: Subject, path: Path, items: list[Any]) -> list[str]:
     """The ids of `items`, which stand at `path`."""
     before = ".".join(str(each) for each in path) + "[]."
     below = (each.removeprefix(before) for each in subject.provider.ID_PATHS if each.startswith(before))
-    return [each for name in below for item in items for each in values_at(name, item) if isinstance(each, str)]
+    found = (id_text(each) for name in below for item in items for each in values_at(name, item))
+    return [each for each in found if each is not None]
 
 
 def _excerpt(document: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from wanpoll._core.model import Status, Task
 from wanpoll._core.readings import Answer, Missed, Reading, Refused
 from wanpoll.providers.rules import is_link
+from wanpoll.providers.wire import id_text
 from wanpoll.testing.mutations import BYTES, MISSING, Path, at, junk, mutations, paths, replaced, unfinished
 from wanpoll.testing.samples import BatchSample, Sample, Subject, as_reply, holds, reading_of
 from wanpoll.testing.telling import check_form, is_end, leads_to_an_end, meaning, shown
@@ -90,7 +91,7 @@ def _words(subject: Subject, done: Sample, not_done: Sample) -> Iterator[Path]:
     """Where those values stand without which `done` is not what it says."""
     for path in paths(done.document):
         value, other = at(done.document, path), at(not_done.document, path)
-        if isinstance(value, dict | list) or is_link(value) or value in (other, done.task.id, None):
+        if isinstance(value, dict | list) or is_link(value) or value in (other, None) or id_text(value) == done.task.id:
             continue
         if isinstance(path[-1], int):
             continue  # an item of a list is no word

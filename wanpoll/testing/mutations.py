@@ -8,6 +8,7 @@ from random import Random
 from typing import Any, TypeAlias
 
 from wanpoll.providers.rules import is_link
+from wanpoll.providers.wire import id_text
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -206,4 +207,4 @@ def unfinished(done: Any, not_done: Any, task_id: str) -> Any:
         pairs = ((each, others[n] if n < len(others) else MISSING) for n, each in enumerate(done))
         items = [each for each in (unfinished(*pair, task_id) for pair in pairs) if each is not MISSING]
         return [*items, *others[len(done) :]]
-    return done if is_link(done) or done == task_id else not_done
+    return done if is_link(done) or id_text(done) == task_id else not_done

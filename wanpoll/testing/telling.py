@@ -11,9 +11,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from wanpoll._core.model import Media, Task
 from wanpoll._core.readings import Answer, Missed, NoSuchTask, NotYet, Observation, Reading, Rejected
 from wanpoll.providers.exchange import Request
+from wanpoll.providers.rules import KINDS
 from wanpoll.testing.samples import Means, holds
-
-KINDS = ("video", "image", "audio", "text", "model", "file")
 
 
 def meaning(reading: Reading, task: Task) -> Means | str:
@@ -76,6 +75,7 @@ def shown(reading: Reading) -> str:
 
 
 def _texts(part: Observation | NoSuchTask) -> Iterator[str]:
+    yield repr(part)
     yield str(part.failure)
     if isinstance(part, Observation):
         yield part.word

@@ -35,6 +35,9 @@ DONE = item(
 )
 """The answer of "Query a video generation task"."""
 
+FRESH = DONE | {"content": {"video_url": "https://h.example/o.mp4?Signature=later"}}
+"""The same, a day later."""
+
 
 def problem(code: str) -> dict[str, Any]:
     """An error of the question."""
@@ -42,7 +45,7 @@ def problem(code: str) -> dict[str, Any]:
 
 
 SAMPLES = [
-    Sample(DONE, Status.SUCCEEDED, task=TASK, media=(LINK, "https://h.example/last.png")),
+    Sample(DONE, Status.SUCCEEDED, task=TASK, media=(LINK, "https://h.example/last.png"), fresh=FRESH),
     Sample(item("queued"), Status.PENDING, task=TASK),
     Sample(item("running", content={}), Status.RUNNING, task=TASK),
     Sample(item("failed", error={"code": "c", "message": "m"}), Status.FAILED, task=TASK, failure="c"),

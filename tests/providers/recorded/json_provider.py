@@ -31,7 +31,7 @@ MORE: dict[str, Any] = LEAST | {
         "late": Status.EXPIRED,
     },
     "id": "job.id",
-    "media": (MediaPath("job.result.url", "video"), MediaPath("job.images[].url", "image")),
+    "media": (MediaPath("job.result.url", "video"), MediaPath("job.images[].url", "image", file_id="name")),
     "failure": ("job.error.code", "job.error.text"),
     "error": ("problem.code", "problem.text"),
     "errors": (ErrorRule(Verdict.REJECTED, codes=("BAD*",)), ErrorRule(Verdict.SLOW_DOWN, http=(429,))),
@@ -55,7 +55,7 @@ def job(state: Any = "done", **fields: Any) -> dict[str, Any]:
 
 SAMPLES = [
     Sample(job(result={"url": LINK}, made=1, ended=2, cost={"usd": 1}), Status.SUCCEEDED, task=TASK, media=(LINK,)),
-    Sample(job(2, images=[{"url": LINK}]), Status.SUCCEEDED, task=TASK, media=(LINK,)),
+    Sample(job(2, images=[{"url": LINK, "name": "v1"}]), Status.SUCCEEDED, task=TASK, media=(LINK,)),
     Sample(job("queued"), Status.PENDING, task=TASK),
     Sample(job("running", percent=45), Status.RUNNING, task=TASK),
     Sample(job("running"), Status.RUNNING, task=TASK),

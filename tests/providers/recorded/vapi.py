@@ -74,6 +74,10 @@ TOLD_APART = [
     Sample(risk(50411), Status.FAILED, http=400, task=TASK, failure="50411"),
     Sample(jimeng("done", code=50511, message="why"), Status.FAILED, task=TASK, failure="50511"),
     Sample(jimeng("expired"), Status.EXPIRED, task=TASK),
+    Sample(jimeng("Success", code=0, video_url=LINK), Status.SUCCEEDED, task=TASK, media=(LINK,)),
+    Sample(jimeng("Processing", code=0), Status.RUNNING, task=TASK),
+    Sample(jimeng("Failed", code=0), Status.FAILED, task=TASK, failure="Failed"),
+    Sample(JIMENG | {"data": None}, Status.PENDING, task=TASK),
     Sample(jimeng("not_found"), NoSuchTask, task=TASK),
     Sample(jimeng("dreaming"), None, task=TASK),
     Sample(risk(50429), Missed, task=TASK),
@@ -99,7 +103,7 @@ _COMMON = TOLD_APART[-4:]
 
 BY_CONTEXT = [
     *told("minimax", *TOLD_APART[:6], *_COMMON),
-    *told("jimeng", *TOLD_APART[6:18], *_COMMON),
-    *told("dashscope", *TOLD_APART[18:22], *_COMMON),
+    *told("jimeng", *TOLD_APART[6:22], *_COMMON),
+    *told("dashscope", *TOLD_APART[22:26], *_COMMON),
 ]
 """The same, with the upstream in the context of each task."""
