@@ -7,6 +7,7 @@ import abc
 import copy
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar, Self, TypeVar
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from wanpoll._core.model import Failure, Media, Outcome, Status, Task
 from wanpoll._core.readings import (
     Answer,
     CallReading,
+    Listed,
     Missed,
     NoSuchTask,
     NotYet,
@@ -23,6 +25,7 @@ from wanpoll._core.readings import (
     Reading,
     Refused,
     Rejected,
+    ScanReading,
 )
 from wanpoll._core.redact import redact
 from wanpoll.exceptions import DecodeError, NotSupported, TransportError, UsageError
@@ -69,6 +72,9 @@ class Provider(Settings, abc.ABC):
 
     can_refresh: ClassVar[bool] = False
     """Whether a fresh link can be asked for when that of a result is dead."""
+
+    can_scan: bool = False
+    """Whether the list of the account's tasks is to be asked which have ended, where that takes fewer requests."""
 
     ID_PATHS: ClassVar[tuple[str, ...]] = ()
     """Where an answer names its tasks, as in "items[].id": for `explain`, which is not told them."""
@@ -119,6 +125,16 @@ class Provider(Settings, abc.ABC):
         """What the answer to `ask_refresh` means: an `Answer` with one `Observation`. May raise `DecodeError`."""
         return self.read_error(reply)
 
+    def ask_scan(self, since: datetime, page: int) -> Request:
+        """The request for the `page`-th page (from 1) of the tasks submitted `since` then. Raises `NotSupported`."""
+        raise NotSupported(f"{self.name} has no list of tasks")
+
+    def decode_scan(self, reply: Reply) -> ScanReading | CallReading:
+        """What the answer to `ask_scan` means: a `Listed`. Rows that cannot be read are left out. May raise
+        `DecodeError`.
+        """
+        return self.read_error(reply)
+
     def sign(self, request: Request, now: float) -> Request:
         """`request` with what is made for each one, a short-lived token say. `now` is Unix seconds."""
         return request
@@ -150,6 +166,21 @@ class Provider(Settings, abc.ABC):
         if 300 <= reply.status < 400:
             return Rejected(Failure(f"HTTP {reply.status}", f"a redirect, {_NOT_FOLLOWED}"))
         return self._read_call(lambda: self.decode_cancel(task, reply), reply)
+
+    def read_scan(self, reply: Reply) -> ScanReading:
+        """What the answer to `ask_scan` means. A list that is not given is not asked for again."""
+        failure = Failure(f"HTTP {reply.status}", "the list of tasks is not given")
+        if 300 <= reply.status < 400:
+            return Rejected(failure)
+        try:
+            reading = self.decode_scan(reply)
+        except DecodeError as error:
+            return self._unreadable(error)
+        if isinstance(reading, Missed) and 400 <= reply.status < 500 and reply.status not in (408, 425, 429):
+            return Rejected(failure)
+        if isinstance(reading, Answer):
+            return Missed(DecodeError(self.name, "the answer", "no page of the list"))
+        return reading
 
     def _read_call(self, decode: Callable[[], Reading], reply: Reply) -> Reading:
         if 300 <= reply.status < 400:
