@@ -43,7 +43,7 @@ _ROWS = 100  # of a page, until one was seen
 _FAST = 0.2  # of an interval: the period of those who want little lag
 _LOOK = 0.2  # of a period: how soon to look again whether it pays
 _LEAD = 0.25  # of a period that a scan may come before the polls that it spares
-_PATIENCE = 1.0 + _LEAD  # of a period: by then the next scan should have named a task again
+_PATIENCE = 1.0 + _LEAD  # of the time from one scan to the next: by then the next scan should have named a task again
 _GONE = 3.0  # periods after which what a scan named is nothing any more
 _USELESS = 5  # pages
 _MOST = 10_000  # tasks that are looked at
@@ -62,10 +62,11 @@ class Scan:
         self._interval = cadence.interval
         self._floor = cadence.floor
         self._period = cadence.interval * (_FAST if fast else 1.0)
-        self._cycle = self._period  # from one scan to the next, where pages take longer than a period
+        self._cycle = self._period  # from one scan to the next
+        self._took = 0.0
         self._since = self._begun_at = float("-inf")
         self._density: float | None = None  # pages for each second of the list
-        self._due = 0  # polls that this scan may spare
+        self._due = 0.0  # polls in an interval, if there were no list
         self._asked = 0  # pages of this scan
         self._named = 0  # tasks of ours on them
         self._useful = 0  # and those of which they told anything
@@ -101,22 +102,24 @@ class Scan:
         return True
 
     def _wait(self, now: float) -> float:
-        """Seconds until a scan may be due; 0 when it is, and `_since` and `_due` say what to scan for."""
+        """Seconds until a scan may be due; 0 when it is, and `_since` says what to scan for."""
         look = _LOOK * self._period
         if self._account.refused is not None or self.epoch is None:
             return look
         if now + RESOLUTION < self._begun_at + self._period:
             return self._begun_at + self._period - now
         spared = self._spared(now)
-        if not self._pays([entry.born for entry in spared if entry.born is not None], now):
+        gap = self._gap([entry.born for entry in spared if entry.born is not None], now)
+        if gap > self._interval:
             return look
         earliest = min(entry.due_at for entry in spared)
-        lead = earliest - now - _LEAD * self._period
-        return min(lead, look) if lead > RESOLUTION else 0.0
+        wait = max(self._begun_at + gap - now, earliest - now - _LEAD * self._period)
+        self._cycle = max(gap, self._took)
+        return min(wait, look) if wait > RESOLUTION else 0.0
 
     def _spared(self, now: float) -> list[Entry]:
-        """The tasks that are to be asked about within a period, unless the list tells that they go on."""
-        until = now + self._period
+        """The tasks that are to be asked about within an interval, unless the list tells that they go on."""
+        until = now + self._interval
         due = self._account.due
         waiting = (job for job in due if job.queue is due)
         coming = (job for job in self._account.schedule.until(until) if job.queue is None)
@@ -125,19 +128,25 @@ class Scan:
         return [
             job
             for job in jobs
-            if isinstance(job, Entry) and job.born is not None and job.born > oldest and self._heeds(job, until)
+            if isinstance(job, Entry) and job.born is not None and job.born > oldest and self._heeds(job, now + self._period)
         ]
 
-    def _pays(self, births: list[float], now: float) -> bool:
-        """Whether a scan is cheaper than asking singly, and since when: the last few may lie far back."""
+    def _gap(self, births: list[float], now: float) -> float:
+        """How many seconds apart scans are cheaper than asking about those of the `births`, and since when to scan.
+
+        The oldest few may lie far back: they are asked about singly, if that is cheaper.
+        """
         births.sort()
-        count, best = len(births), 0.0
+        count, best, gap = len(births), 0.0, float("inf")
+        learned = self._account.learned
+        stretch = 1.0 if learned is None else learned.pressure ** (1 / 3)  # a full quota makes them fewer than they were
         for skipped in dict.fromkeys(int(part * count) for part in _PARTS if count):
             since = max(min(births[skipped], now) - _MARGIN, now - LONGEST_SPAN)
-            gain = count - skipped - WORTH * self._expected(since, now)
-            if gain > best:
-                best, self._since, self._due = gain, since, count - skipped
-        return best > 0.0
+            due, pages = (count - skipped) * stretch, self._expected(since, now)
+            if due - WORTH * pages > best:
+                best, self._since, self._due = due - WORTH * pages, since, due
+                gap = max(self._period, WORTH * pages / due * self._interval)
+        return gap
 
     def _expected(self, since: float, now: float) -> float:
         """How many pages a scan has. What the last one had is believed less and less: others' tasks stand there too."""
@@ -239,7 +248,8 @@ class Scan:
 
     def _rest(self, now: float) -> None:
         """A scan is over."""
-        self._cycle = max(self._period, now - self._begun_at)
+        self._took = now - self._begun_at
+        self._cycle = max(self._cycle, self._took)
         self.covered = self._named
         if self._useful > self._asked:
             self._failures = 0
