@@ -56,7 +56,7 @@ class Scan:
     def __init__(self, account: Account, cadence: Cadence, *, fast: bool = False) -> None:
         self.page = Page(account)
         self.epoch: float | None = None  # Unix time at which `now` is 0
-        self.covered = 0  # tasks that the last scan named
+        self.covered = 0  # tasks that scans name: they share no quota
         self.stopped = False
         self._account = account
         self._interval = cadence.interval
@@ -115,6 +115,7 @@ class Scan:
         earliest = min(entry.due_at for entry in spared)
         wait = max(self._begun_at + gap - now, earliest - now - _LEAD * self._period)
         self._cycle = max(gap, self._took)
+        self.covered = max(self.covered, len(spared))
         return min(wait, look) if wait > RESOLUTION else 0.0
 
     def _spared(self, now: float) -> list[Entry]:
