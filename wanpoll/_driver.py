@@ -16,11 +16,21 @@ from typing import TypeAlias
 
 from wanpoll._clock import Clock
 from wanpoll._core.account import Account
-from wanpoll._core.entries import Call, Entry, Purpose, Ticket
+from wanpoll._core.entries import Call, Entry, PageOf, Purpose, Ticket
 from wanpoll._core.events import Asked, Event
 from wanpoll._core.machine import Machine
 from wanpoll._core.model import Outcome
-from wanpoll._core.readings import Broken, Missed, NotYet, Observation, Reading, checked, checked_answer
+from wanpoll._core.readings import (
+    Broken,
+    Listed,
+    Missed,
+    NotYet,
+    Observation,
+    Reading,
+    checked,
+    checked_answer,
+    checked_scan,
+)
 from wanpoll.exceptions import DecodeError, TransportError, UsageError, WanpollError
 from wanpoll.providers.base import Provider
 from wanpoll.providers.exchange import Reply, Request
@@ -30,6 +40,9 @@ BIG_ANSWER = 256 * 1024
 """Bytes. Larger answers are read in a thread, and no more is read in one turn: no answer delays other tasks."""
 
 _POLL = Purpose.POLL
+
+Said: TypeAlias = Reply | Reading | Listed
+"""What came of a question: an answer that is to be read, or what it means."""
 
 News: TypeAlias = Callable[[Entry | Call | Account, Event], None]
 
@@ -70,7 +83,7 @@ class Driver:
         self._observed = observed
         self._loop = asyncio.get_running_loop()
         self._askers: dict[Ticket, _Asker] = {}
-        self._answers: deque[tuple[Ticket, Reply | Reading]] = deque()
+        self._answers: deque[tuple[Ticket, Said]] = deque()
         self._soon: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -146,12 +159,12 @@ class Driver:
             self.wake()  # others have a turn first
         return idle
 
-    def _note(self, ticket: Ticket, said: Reply | Reading, now: float) -> None:
+    def _note(self, ticket: Ticket, said: Said, now: float) -> None:
         reading = _read(self._providers[ticket.account.name], ticket, said) if isinstance(said, Reply) else said
         self._machine.observe(ticket, reading, now)
         if self._observed:
             verdict = "answer" if isinstance(reading, NotYet) else type(reading).__name__.lower()
-            self._tell(ticket.account, Asked(ticket.account.name, len(ticket.jobs), now - ticket.taken_at, verdict))
+            self._tell(ticket.account, Asked(ticket.account.name, len(ticket.tasks), now - ticket.taken_at, verdict))
 
     def _ask_by(self, asker: _Asker | None, ticket: Ticket) -> None:
         """Have `ticket` asked by an idle asker, or by a new one."""
@@ -171,7 +184,7 @@ class Driver:
             self._hand_over(ticket, said)
             await asyncio.sleep(0)  # the turn comes first
 
-    def _hand_over(self, ticket: Ticket, said: Reply | Reading) -> None:
+    def _hand_over(self, ticket: Ticket, said: Said) -> None:
         self._answers.append((ticket, said))
         self.wake()
 
@@ -181,7 +194,7 @@ class Driver:
             problem = TransportError(ticket.account.name, "disconnected", detail="the question was canceled")
             self._hand_over(ticket, Missed(problem))
 
-    async def _ask(self, ticket: Ticket) -> Reply | Reading:
+    async def _ask(self, ticket: Ticket) -> Said:
         """The answer to a ticket, or why there is none. Whatever goes wrong is a value."""
         provider = self._providers[ticket.account.name]
         try:
@@ -206,6 +219,8 @@ def _request(provider: Provider, ticket: Ticket) -> Request:
     subject = ticket.subject
     if ticket.purpose is _POLL:
         return provider.ask(ticket.tasks)
+    if isinstance(subject, PageOf):
+        return provider.ask_scan(subject.since, subject.number)
     if isinstance(subject, Observation):
         return provider.ask_rest(ticket.tasks[0], subject)
     if isinstance(subject, Outcome):
@@ -213,12 +228,14 @@ def _request(provider: Provider, ticket: Ticket) -> Request:
     return provider.ask_cancel(ticket.tasks[0])
 
 
-def _meaning(provider: Provider, ticket: Ticket, reply: Reply) -> Reading:
+def _meaning(provider: Provider, ticket: Ticket, reply: Reply) -> Reading | Listed:
     """What the answer to a ticket means, checked."""
     subject = ticket.subject
     if ticket.purpose is _POLL:
         reading = (provider.thorough() if ticket.thorough else provider).read(ticket.tasks, reply)
         return checked(reading) if len(ticket.tasks) == 1 else checked_answer(reading)
+    if isinstance(subject, PageOf):
+        return checked_scan(provider.read_scan(reply))
     if isinstance(subject, Observation):
         return checked_answer(provider.read_rest(ticket.tasks[0], subject, reply))
     if isinstance(subject, Outcome):
@@ -226,7 +243,7 @@ def _meaning(provider: Provider, ticket: Ticket, reply: Reply) -> Reading:
     return checked_answer(provider.read_cancel(ticket.tasks[0], reply))
 
 
-def _read(provider: Provider, ticket: Ticket, reply: Reply) -> Reading:
+def _read(provider: Provider, ticket: Ticket, reply: Reply) -> Reading | Listed:
     """What an answer means; one that the provider class cannot read is a missed poll."""
     try:
         return _meaning(provider, ticket, reply)

@@ -77,6 +77,7 @@ class Poller:
                 max_in_flight=count("max_in_flight", max_in_flight, least=1),
                 poll_timeout=seconds("poll_timeout", poll_timeout),
                 remember=count("remember", remember, least=0),
+                scan=provider.can_scan,
             )
         self._relay = Relay(observer)
         self._transport: Transport = HttpTransport() if transport is None else transport

@@ -14,10 +14,12 @@ from typing import Any
 from wanpoll._core.batch import Batching, batch_of
 from wanpoll._core.budget import Budget
 from wanpoll._core.cadence import Cadence
-from wanpoll._core.entries import Entry, Job, Ticket
+from wanpoll._core.entries import Entry, Job, Page, Ticket
 from wanpoll._core.learned import Learned
 from wanpoll._core.model import Outcome, Rate
+from wanpoll._core.placement import FAST
 from wanpoll._core.regime import News
+from wanpoll._core.scan import Scan
 from wanpoll._core.schedule import RESOLUTION, Schedule
 from wanpoll.exceptions import ProviderRefused
 
@@ -55,11 +57,13 @@ class Account:
         max_batch: int,
         poll_timeout: float,
         remember: int,
+        scan: bool = False,
     ) -> None:
         self.name = name
         self.budget = Budget(quota)
         self.cadence = Cadence(interval)
         self.learned = None if schedule == FIXED else Learned(self.cadence, schedule)
+        self.scan = Scan(self, self.cadence, fast=schedule == FAST) if scan else None
         self.max_in_flight = max_in_flight
         self.max_batch = max_batch
         self.batching = Batching(max_batch)
@@ -83,13 +87,18 @@ class Account:
         self.words: set[str] = set()  # status words that were not understood
         self.slot: tuple[float, int, Any] | None = None  # in the machine's agenda
 
+    def begin_at(self, epoch: float | None) -> None:
+        """`epoch` is the Unix time at which `now` is 0."""
+        if self.scan is not None:
+            self.scan.epoch = epoch
+
     def begin(self, entry: Entry, age: float | None, now: float) -> None:
         """Have a new entry asked, but not while a question about a forgotten one of its id is under way."""
-        if self.learned is None:
-            due_at = self.cadence.first(entry.task.id, now, age)
-        else:
-            entry.born = None if age is None else now - age
-            due_at = self.learned.first(entry, now)
+        entry.born = None if age is None else now - age
+        learned = self.learned
+        due_at = self.cadence.first(entry.task.id, now, age) if learned is None else learned.first(entry, now)
+        if self.scan is not None:
+            self.scan.wake(now)
         entry.ticket = self.ghosts.get(entry.task.id)
         if entry.ticket is None:
             self.place(entry, due_at, now)
@@ -156,7 +165,7 @@ class Account:
         for job in self.schedule.pop_due(now, _PROMOTED_AT_ONCE):
             if job.expires_at <= now + RESOLUTION and isinstance(job, Entry):
                 over.append(job)
-            else:
+            elif not isinstance(job, Page) or (self.scan is not None and self.scan.begins(now)):
                 self._wait_turn(job, now)
         return over
 
@@ -170,7 +179,9 @@ class Account:
         jobs = (job,) if self.max_batch == 1 else batch_of(job, self, now)
         ticket = Ticket(self, jobs, now)
         if self.learned is not None:
-            self.learned.asked(now - job.due_at, len(self.tasks), self.budget.allowed(now))
+            listed = 0 if self.scan is None else self.scan.covered
+            self.learned.asked(now - job.due_at, max(0, len(self.tasks) - listed), self.budget.allowed(now))
+        if self.learned is not None or self.scan is not None:
             ticket.thorough = isinstance(job, Entry) and job.born is None
         for job in jobs:
             job.urgent = False
@@ -187,8 +198,8 @@ class Account:
         self.budget.done(now)
         for job in ticket.jobs:
             job.ticket = None
-            if self.ghosts:
-                self._lay_ghost(job.task.id, ticket, now)
+        for task in ticket.tasks if self.ghosts else ():
+            self._lay_ghost(task.id, ticket, now)
         return True
 
     def _lay_ghost(self, task_id: str, ticket: Ticket, now: float) -> None:

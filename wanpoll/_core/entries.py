@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections import deque
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from attrs import frozen
 
 from wanpoll._core.model import Outcome, Status, Task, Update
 from wanpoll._core.readings import Observation
@@ -22,6 +25,8 @@ class Purpose(enum.Enum):
     """The second request, without which a result is not complete."""
     CANCEL = "cancel"
     REFRESH = "refresh"
+    SCAN = "scan"
+    """A page of the list of the account's tasks: about none of them in particular."""
 
 
 _POLL, _REST = Purpose.POLL, Purpose.REST  # looked up once: a member of an enum costs as much as a call
@@ -38,10 +43,12 @@ class Entry:
         "born",
         "due_at",
         "expires_at",
+        "listed_end",
         "misses",
         "overtaken",
         "parked",
         "partial",
+        "polled_at",
         "polls",
         "problem",
         "progress",
@@ -65,6 +72,7 @@ class Entry:
         self.expires_at = expires_at
         self.due_at = tracked_at
         self.answered_at: float | None = None
+        self.polled_at: float | None = None  # when an answer came to a question about it, not by the list of tasks
         self.slot: tuple[float, int, Any] | None = None
         self.queue: deque[Job] | None = None
         self.ticket: Ticket | None = None
@@ -81,6 +89,7 @@ class Entry:
         self.born: float | None = None  # when it was submitted, where that is known
         self.begun: float | None = None  # when it began to run, where PENDING was seen before
         self.overtaken = False  # an answer said PENDING after a younger one had begun
+        self.listed_end = False  # the list of tasks said that it has ended
         self.scout = False  # asked more often than it pays, to notice when tasks have become quicker
         self.split = 0  # how often the batches that it may join are halved, because one with it failed
         self.partial: Observation | None = None  # its end, as long as the rest of the result has to be asked for
@@ -126,14 +135,45 @@ class Call:
         self.urgent = True
         self.misses = 0
 
+    @property
+    def subject(self) -> Outcome | None:
+        """What it is about beside the task."""
+        return self.outcome
 
-Job: TypeAlias = Entry | Call
+
+@frozen
+class PageOf:
+    """Which page of the list of an account's tasks: the `number`-th (from 1) of those submitted `since` then."""
+
+    since: datetime
+    number: int
+
+
+class Page:
+    """The question for a page of the list of an account's tasks: one record, asked again and again."""
+
+    __slots__ = ("account", "due_at", "expires_at", "queue", "slot", "subject", "ticket", "urgent")
+
+    purpose = Purpose.SCAN
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.subject: PageOf | None = None
+        self.due_at = 0.0
+        self.expires_at = float("inf")
+        self.slot: tuple[float, int, Any] | None = None
+        self.queue: deque[Job] | None = None
+        self.ticket: Ticket | None = None
+        self.urgent = True
+
+
+Job: TypeAlias = Entry | Call | Page
 
 
 class Ticket:
-    """The right to ask one question about `tasks`, and its receipt: for a poll of entries, or for one call.
+    """The right to ask one question about `tasks`, and its receipt: for a poll of entries, for one call, or for a page.
 
-    `subject` is what the question is about beside the task: what was seen of it, or how it had ended.
+    `subject` is what the question is about beside the task: what was seen of it, how it had ended, or which page.
     """
 
     __slots__ = (
@@ -158,10 +198,14 @@ class Ticket:
         self.poll_after: float | None = None  # what the server asked for in its answer
         self.thorough = False  # the answer is to be read in full: nobody knows yet when the task was submitted
         self.purpose = _POLL
-        self.subject: Observation | Outcome | None = None
+        self.subject: Observation | Outcome | PageOf | None = None
+        self.tasks: tuple[Task, ...]
         job = jobs[0]
-        if isinstance(job, Call):
-            self.purpose, self.subject = job.purpose, job.outcome
+        if not isinstance(job, Entry):
+            self.purpose, self.subject = job.purpose, job.subject
         elif job.partial is not None:
             self.purpose, self.subject = _REST, job.partial
-        self.tasks: tuple[Task, ...] = (jobs[0].task,) if len(jobs) == 1 else tuple([job.task for job in jobs])
+        if len(jobs) == 1:
+            self.tasks = () if isinstance(job, Page) else (job.task,)
+        else:
+            self.tasks = tuple([each.task for each in jobs if isinstance(each, Entry)])

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from attrs import frozen
 
-from wanpoll._core.model import Outcome, Task, Update
+from wanpoll._core.model import Failure, Outcome, Task, Update
 from wanpoll._core.readings import CallReading
 from wanpoll.exceptions import ProviderRefused, WanpollError
 
@@ -69,6 +69,14 @@ class UnknownWord:
 
 
 @frozen
+class ScanStopped:
+    """The provider does not give the list of its tasks, for `reason`: from now on each is asked about by itself."""
+
+    provider: str
+    reason: Failure
+
+
+@frozen
 class CallEnded:
     """A call (cancel, refresh) was answered, or given up. `outcome` is the refreshed one."""
 
@@ -79,7 +87,10 @@ class CallEnded:
 
 @frozen
 class Asked:
-    """One request was made for `tasks` tasks and took `seconds`; `verdict` names the reading of its answer."""
+    """One request was made for `tasks` tasks and took `seconds`; `verdict` names the reading of its answer.
+
+    For a page of the list of tasks `tasks` is 0, and `verdict` "listed".
+    """
 
     provider: str
     tasks: int
@@ -95,6 +106,7 @@ Event: TypeAlias = (
     | AccountThrottled
     | AccountRefused
     | UnknownWord
+    | ScanStopped
     | CallEnded
     | Asked
 )

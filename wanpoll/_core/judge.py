@@ -15,6 +15,7 @@ from wanpoll._core.readings import (
     Answer,
     Broken,
     CallReading,
+    Listed,
     Missed,
     NoSuchTask,
     NotYet,
@@ -50,10 +51,16 @@ class Judge:
         self.unknown_grace = unknown_grace
         self.epoch: float | None = None  # Unix time at which `now` is 0
 
-    def judge(self, ticket: Ticket, reading: Reading, now: float) -> None:
+    def judge(self, ticket: Ticket, reading: Reading | Listed, now: float) -> None:
         """Take note of what the answer to `ticket` means."""
         if isinstance(reading, NotYet):
             self._not_yet(ticket, reading, now)
+            return
+        if isinstance(reading, Listed):
+            self._listed(ticket, reading, now)
+            return
+        if ticket.purpose is Purpose.SCAN:
+            self._standing.no_list(ticket, reading, now)
             return
         reading = self._standing.hear(ticket, reading, now)
         if isinstance(reading, Answer):
@@ -62,7 +69,7 @@ class Judge:
         for job in ticket.jobs:
             if isinstance(job, Call):
                 self._call_answered(job, reading, now)
-            elif job.alive:
+            elif isinstance(job, Entry) and job.alive:
                 self._task_side(job, ticket, seen.get(job.task.id, reading), now)
 
     def expire(self, entry: Entry, now: float) -> None:
@@ -88,11 +95,22 @@ class Judge:
             heard_at = self._polled(entry, now)
             self._goes_on(entry, ticket, reading.status, None, now, heard_at)
 
+    def _listed(self, ticket: Ticket, page: Listed, now: float) -> None:
+        """A page of the list of tasks: an answer to those that go on by its word, though no question was theirs."""
+        scan = ticket.account.scan
+        if scan is None:
+            return
+        ticket.poll_after = scan.patience
+        for entry, status in scan.heard(ticket, page, now):
+            heard_at, entry.answered_at = entry.answered_at, now
+            self._goes_on(entry, ticket, status, entry.progress, now, heard_at)
+            scan.keep(entry, now)
+
     # -- calls -------------------------------------------------------------------------------------------------
 
     def _call_answered(self, call: Call, reading: CallReading, now: float) -> None:
         if isinstance(reading, Missed):
-            self._count(reading.problem)
+            self.ledger.count(reading.problem)
             call.misses += 1
             if call.misses < CALL_ATTEMPTS:
                 call.urgent = True
@@ -181,7 +199,7 @@ class Judge:
         heard_at = entry.answered_at
         self.ledger.polls += 1
         entry.polls += 1
-        entry.answered_at = now
+        entry.answered_at = entry.polled_at = now
         entry.misses = 0
         entry.split = 0
         entry.stale = False
@@ -242,12 +260,9 @@ class Judge:
     def _note_miss(self, entry: Entry, reading: Missed) -> None:
         entry.problem = reading.problem
         entry.misses += 1
-        self._count(reading.problem)
+        self.ledger.count(reading.problem)
         self.ledger.say(entry, ev.PollMissed(entry.task, reading.problem, entry.misses))
         self.ledger.say(entry, ev.TaskChanged(entry.update()))
-
-    def _count(self, problem: WanpollError) -> None:
-        self.ledger.problems[str(getattr(problem, "kind", "unreadable"))] += 1
 
     def _again(self, entry: Entry, ticket: Ticket, at: float, now: float) -> None:
         """Ask again at `at`, unless this was the last poll. (A failed last poll is asked again for a short while.)"""

@@ -10,6 +10,7 @@ from wanpoll._core.account import Account
 from wanpoll._core.entries import Call, Entry
 from wanpoll._core.events import Event
 from wanpoll._core.model import NOTHING, AccountStatistics, Statistics, Status
+from wanpoll.exceptions import WanpollError
 
 
 class Ledger:
@@ -29,6 +30,10 @@ class Ledger:
         """What was told since the last call."""
         taken, self._events = self._events, []
         return taken
+
+    def count(self, problem: WanpollError) -> None:
+        """A question failed by `problem`."""
+        self.problems[str(getattr(problem, "kind", "unreadable"))] += 1
 
     def move(self, entry: Entry, status: Status) -> None:
         """`entry` has `status` from now on."""

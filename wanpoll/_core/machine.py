@@ -12,7 +12,7 @@ from wanpoll._core.events import Event
 from wanpoll._core.judge import Judge
 from wanpoll._core.ledger import Ledger
 from wanpoll._core.model import Outcome, Rate, Statistics, Task
-from wanpoll._core.readings import Answer, Missed, Reading
+from wanpoll._core.readings import Answer, Listed, Missed, Reading
 from wanpoll._core.schedule import RESOLUTION, Schedule
 from wanpoll.exceptions import TransportError
 
@@ -40,6 +40,8 @@ class Machine:
     def begin(self, epoch: float) -> None:
         """From now on time passes; `epoch` is the Unix time at which `now` is 0, by which answers tell when."""
         self._judge.epoch = epoch
+        for account in self.accounts.values():
+            account.begin_at(epoch)
 
     def add_account(
         self,
@@ -52,15 +54,16 @@ class Machine:
         max_batch: int = 1,
         poll_timeout: float = 10.0,
         remember: int = 10_000,
+        scan: bool = False,
     ) -> None:
         """Serve the account `name`: at most `quota`, one task every `interval` seconds, `max_in_flight` at once.
 
         `schedule` is "fixed", or "economy" or "fast" for one that learns when answers are likely.
 
         A question names up to `max_batch` tasks, and is given up after `poll_timeout` seconds. The last `remember`
-        outcomes are kept.
+        outcomes are kept. With `scan` the list of the account's tasks is asked which have ended, where that is cheaper.
         """
-        self.accounts[name] = Account(
+        account = self.accounts[name] = Account(
             name,
             quota=quota,
             interval=interval,
@@ -69,7 +72,9 @@ class Machine:
             max_batch=max_batch,
             poll_timeout=poll_timeout,
             remember=remember,
+            scan=scan,
         )
+        account.begin_at(self._judge.epoch)
 
     def track(
         self, name: str, task: Task, now: float, *, expires_in: float, age: float | None = None
@@ -175,7 +180,7 @@ class Machine:
         taken, self._overdue = self._overdue, []
         return taken
 
-    def observe(self, ticket: Ticket, reading: Reading, now: float) -> None:
+    def observe(self, ticket: Ticket, reading: Reading | Listed, now: float) -> None:
         """Take note of what the answer to `ticket` means; too late an answer is nothing."""
         if not ticket.account.close(ticket, now):
             return

@@ -75,6 +75,18 @@ class Answer:
 
 
 @frozen
+class Listed:
+    """A page of the list of an account's tasks: ids, each with its status, None for a word that is not in the table.
+
+    `page` is its number (from 1) and `pages` how many there are, None where the provider does not say.
+    """
+
+    rows: tuple[tuple[str, Status | None], ...] = ()
+    page: int | None = None
+    pages: int | None = None
+
+
+@frozen
 class NotYet:
     """The one task that was asked about has not ended, and there is no more to say: what most answers come to.
 
@@ -134,6 +146,9 @@ CallReading: TypeAlias = Answer | Missed | Refused | Rejected | Broken
 Reading: TypeAlias = NotYet | CallReading
 """What the answer to a poll of one task can mean."""
 
+ScanReading: TypeAlias = Listed | Missed | Refused | Rejected | Broken
+"""What the answer to the question for a page of the list can mean."""
+
 
 def checked(reading: Any) -> Reading:
     """`reading`, if it is one. Raises `TypeError` that says what a provider class gave instead."""
@@ -154,6 +169,20 @@ def checked_answer(reading: Any) -> CallReading:
     if isinstance(reading, Missed | Refused | Rejected):
         return reading
     raise TypeError(f"a {type(reading).__name__} instead of a reading")
+
+
+def checked_scan(reading: Any) -> ScanReading:
+    """The same for a page of the list."""
+    if isinstance(reading, Listed):
+        for task_id, status in reading.rows:
+            if type(task_id) is not str or not (status is None or type(status) is Status):
+                raise TypeError("a row that is not an id with a Status, or None")
+        if any(type(each) is not int for each in (reading.page, reading.pages) if each is not None):
+            raise TypeError("pages that are no whole numbers")
+        return reading
+    if isinstance(reading, Missed | Refused | Rejected):
+        return reading
+    raise TypeError(f"a {type(reading).__name__} instead of a page of the list")
 
 
 def _check_part(part: Any) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
 RESOLUTION = 0.001
@@ -95,6 +95,17 @@ class Schedule(Generic[T]):
             heapq.heappush(heap, entry)
         self._live -= len(taken)
         return taken
+
+    def until(self, at: float) -> Iterator[T]:
+        """The items with times up to `at`, in no order. Those that are later are not looked at."""
+        heap, places = self._heap, [0]
+        while places:
+            place = places.pop()
+            if place < len(heap) and heap[place][0] <= at:
+                entry = heap[place]
+                if entry[2].slot is entry:
+                    yield entry[2]
+                places += (2 * place + 1, 2 * place + 2)
 
     def next_at(self) -> float | None:
         """The earliest time, or None."""

@@ -6,7 +6,8 @@ from wanpoll._core import events as ev
 from wanpoll._core.account import Account
 from wanpoll._core.entries import Ticket
 from wanpoll._core.ledger import Ledger
-from wanpoll._core.readings import Answer, CallReading, Missed, Refused, Rejected
+from wanpoll._core.model import Failure
+from wanpoll._core.readings import Answer, Broken, CallReading, Missed, Refused, Rejected
 from wanpoll.exceptions import ProviderRefused
 
 _SPENT_PATIENCE = 20.0  # intervals of nothing but "maybe spent" until the account counts as refused
@@ -37,12 +38,29 @@ class Standing:
         return reading
 
     def _missed(self, ticket: Ticket, reading: Missed, now: float) -> None:
+        ticket.account.failures += 1
+        self.slow_down(ticket, reading, now)
+
+    def slow_down(self, ticket: Ticket, reading: Missed, now: float) -> None:
+        """Ask the account less often, if that is what the answer says."""
         account = ticket.account
-        account.failures += 1
         if not reading.throttled and reading.retry_after is None:
             return
         if account.budget.throttle(now, ticket.taken_at, reading.retry_after):
             self.ledger.say(account, ev.AccountThrottled(account.name, account.budget.share(now)))
+
+    def no_list(self, ticket: Ticket, reading: CallReading, now: float) -> None:
+        """A page of the list of tasks did not come. Whatever the reason, the account is not refused for it."""
+        account = ticket.account
+        if account.scan is None:
+            return
+        if isinstance(reading, Missed):
+            self.ledger.count(reading.problem)
+            self.slow_down(ticket, reading, now)
+            account.scan.failed(now)
+        else:
+            account.scan.stop()
+            self.ledger.say(account, ev.ScanStopped(account.name, _reason(reading)))
 
     def _believed_spent(self, account: Account, now: float) -> bool:
         if account.spent_since is None:
@@ -67,3 +85,11 @@ class Standing:
         if word not in account.words and len(account.words) < _MOST_WORDS:
             account.words.add(word)
             self.ledger.say(account, ev.UnknownWord(account.name, word))
+
+
+def _reason(reading: CallReading) -> Failure:
+    if isinstance(reading, Rejected):
+        return reading.failure
+    if isinstance(reading, Refused):
+        return Failure(reading.code, reading.message)
+    return Failure("no list", str(reading.error) if isinstance(reading, Broken) else "the answer is no page")

@@ -5,7 +5,16 @@ from __future__ import annotations
 import logging
 import time
 
-from wanpoll._core.events import AccountRefused, AccountThrottled, Event, PollMissed, TaskBroken, UnknownWord
+from wanpoll._core.events import (
+    AccountRefused,
+    AccountThrottled,
+    Event,
+    PollMissed,
+    ScanStopped,
+    TaskBroken,
+    UnknownWord,
+)
+from wanpoll._core.model import Failure
 
 QUIET = 60.0
 """Seconds in which misses of one kind at one provider are one line."""
@@ -32,6 +41,10 @@ class Log:
         elif isinstance(event, UnknownWord):
             self._logger.warning("%s says %.80r, which is no known status: still waiting", event.provider, event.word)
 
+        elif isinstance(event, ScanStopped):
+            reason = _one_line(event.reason)
+            self._logger.warning("%s gives no list of its tasks, so each is asked about: %s", event.provider, reason)
+
     def _is_news(self, event: PollMissed) -> bool:
         key = (event.task.provider, getattr(event.problem, "kind", type(event.problem).__name__))
         now = time.monotonic()
@@ -41,6 +54,6 @@ class Log:
         return True
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: Exception | Failure) -> str:
     """Its text, in which a provider's words may stand: they forge no lines and steer no terminal."""
     return "".join(each if each.isprintable() else " " for each in str(error))

@@ -6,6 +6,7 @@ To add one, fill in a `JsonProvider`, or subclass `Provider` (see `base.py`, and
 from wanpoll._core.readings import (
     NOT_YET,
     Answer,
+    Listed,
     Missed,
     NoSuchTask,
     NotYet,
@@ -46,6 +47,7 @@ __all__ = [
     "NOT_YET",
     "Answer",
     "Observation",
+    "Listed",
     "NoSuchTask",
     "Missed",
     "Refused",
@@ -76,6 +78,7 @@ for _public in (
     NotYet,
     Answer,
     Observation,
+    Listed,
     NoSuchTask,
     Missed,
     Refused,

@@ -7,6 +7,7 @@ import abc
 import copy
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar, Self, TypeVar
 from urllib.parse import quote
 
@@ -23,6 +24,7 @@ from wanpoll._core.readings import (
     Reading,
     Refused,
     Rejected,
+    ScanReading,
 )
 from wanpoll._core.redact import Secret, redact
 from wanpoll.exceptions import DecodeError, NotSupported, TransportError, UsageError
@@ -72,6 +74,9 @@ class Provider(Settings, abc.ABC):
 
     NO_FRESH_LINKS: ClassVar[str] = "nothing tells that asking again gives others; download media before they expire"
     """Why there are no fresh links, where there are none, and what to do."""
+
+    can_scan: bool = False
+    """Whether the list of the account's tasks is to be asked which have ended, where that takes fewer requests."""
 
     ID_PATHS: ClassVar[tuple[str, ...]] = ()
     """Where an answer names its tasks, as in "items[].id": for `explain`, which is not told them."""
@@ -128,6 +133,16 @@ class Provider(Settings, abc.ABC):
         """What the answer to `ask_refresh` means: an `Answer` with one `Observation`. May raise `DecodeError`."""
         return self.read_error(reply)
 
+    def ask_scan(self, since: datetime, page: int) -> Request:
+        """The request for the `page`-th page (from 1) of the tasks submitted `since` then. Raises `NotSupported`."""
+        raise NotSupported(f"{self.name} has no list of tasks")
+
+    def decode_scan(self, reply: Reply) -> ScanReading | CallReading:
+        """What the answer to `ask_scan` means: a `Listed`. Rows that cannot be read are left out. May raise
+        `DecodeError`.
+        """
+        return self.read_error(reply)
+
     def sign(self, request: Request, now: float) -> Request:
         """`request` with what is made for each one, a short-lived token say. `now` is Unix seconds."""
         return request
@@ -159,6 +174,21 @@ class Provider(Settings, abc.ABC):
         if 300 <= reply.status < 400:
             return Rejected(Failure(f"HTTP {reply.status}", f"a redirect, {_NOT_FOLLOWED}"))
         return self._read_call(lambda: self.decode_cancel(task, reply), reply)
+
+    def read_scan(self, reply: Reply) -> ScanReading:
+        """What the answer to `ask_scan` means. A list that is not given is not asked for again."""
+        failure = Failure(f"HTTP {reply.status}", "the list of tasks is not given")
+        if 300 <= reply.status < 400:
+            return Rejected(failure)
+        try:
+            reading = self.decode_scan(reply)
+        except DecodeError as error:
+            return self._unreadable(error)
+        if isinstance(reading, Missed) and 400 <= reply.status < 500 and reply.status not in (408, 425, 429):
+            return Rejected(failure)
+        if isinstance(reading, Answer):
+            return Missed(DecodeError(self.name, "the answer", "no page of the list"))
+        return reading
 
     def _read_call(self, decode: Callable[[], Reading], reply: Reply) -> Reading:
         if 300 <= reply.status < 400:

@@ -39,6 +39,7 @@ _REFUSALS = {
     Refusal.BROKEN: (500, "InternalError", "An internal error has occurred, please try again later."),
     Refusal.UNAVAILABLE: (503, "ModelServingError", "The service is temporarily unavailable, try again later."),
     Refusal.NOT_FOUND: (404, "InvalidURL", "The request URL is incorrect."),
+    Refusal.FORBIDDEN: (403, "AccessDenied", "Access denied."),
 }
 _NOT_PENDING = "Failed to cancel the task, please confirm if the task is in PENDING status."
 

@@ -26,6 +26,7 @@ class Desk:
     books: Books
     plan: FaultPlan
     wire: FaultyWire
+    listable: bool = True
 
     async def handle(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
         """Answer one request, for a `path` that begins where the dialect is mounted."""
@@ -38,6 +39,8 @@ class Desk:
         if asked.route is Route.SUBMIT:
             return respond(self.dialect.submit(asked, arrival, self.clock.now))
         refusal = self._refusal(arrival.key)
+        if refusal is None and asked.route is Route.LIST and not self.listable:
+            refusal = Refusal.FORBIDDEN
         if refusal is not None:
             return self._respond(self.dialect.refuse(refusal))
         return await self._tell(asked, request)

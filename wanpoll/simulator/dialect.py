@@ -51,6 +51,8 @@ class Refusal(enum.Enum):
     BROKEN = enum.auto()
     UNAVAILABLE = enum.auto()
     NOT_FOUND = enum.auto()
+    FORBIDDEN = enum.auto()
+    """Said by dialects with a list only: the account may not see it."""
 
 
 @frozen

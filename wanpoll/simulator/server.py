@@ -6,7 +6,7 @@ import ipaddress
 import time
 from collections.abc import Mapping
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from aiohttp import web
 
@@ -51,7 +51,8 @@ class Simulator:
     `queue` and `durations` draw how long tasks are PENDING and then RUNNING; `failed` is the probability that one
     fails, `partial` that one of several pictures loses some, `lifetime` the age at which tasks are forgotten.
     `faults` maps kinds (`FAULTS`) to probabilities; they befall everything but submissions, in every dialect.
-    `slow` is how long the fault of that name takes; the bytes of a drip are a tenth of it apart.
+    `slow` is how long the fault of that name takes; the bytes of a drip are a tenth of it apart. Where it is not
+    `listable`, the list of tasks is answered with a 403.
 
     The requests of each key are held to `quota`, in each dialect by itself; `wanpoll.simulator.quota` says how it is
     measured. Only loopback hosts are served. A simulator opens once; its report can still be read when it is closed.
@@ -70,6 +71,7 @@ class Simulator:
         faults: Mapping[str, float] = NO_FAULTS,
         lifetime: float = 86_400.0,
         slow: float = 5.0,
+        listable: bool = True,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
@@ -80,6 +82,7 @@ class Simulator:
         behaviour = Behaviour(queue, durations, failed, partial, lifetime)
         self._books = {name: Books(World(behaviour, _own(seed, name)), QuotaKeeper(quota)) for name in DIALECTS}
         self._plan = FaultPlan(faults, seed)
+        self._listable = listable
         self._wire = FaultyWire(check("slow", slow, 0) / self.speed)
         self._runner: web.ServerRunner | None = None
 
@@ -111,7 +114,12 @@ class Simulator:
         calendar = Calendar(time.time(), self.speed)
         desks = {
             spoken.mount: Desk(
-                spoken.kind(self._books[name].world, calendar), self._clock, self._books[name], self._plan, self._wire
+                spoken.kind(self._books[name].world, calendar),
+                self._clock,
+                self._books[name],
+                self._plan,
+                self._wire,
+                self._listable,
             )
             for name, spoken in DIALECTS.items()
         }
@@ -151,10 +159,12 @@ class Simulator:
         dialect: str = DEFAULT,
         name: str | None = None,
         interval: float = 15.0,
+        **settings: Any,
     ) -> Provider:
         """A provider for `Poller` that asks this simulator in `dialect`.
 
-        Its quota and `interval` are in the client's time.
+        Its quota and `interval` are in the client's time. `settings` are those that its class has beside them, as in
+        `provider(scan=True)`.
         """
         from wanpoll import providers
 
@@ -165,6 +175,7 @@ class Simulator:
             name=name,
             quota=Rate(self.quota.requests, per=self.quota.per / self.speed),
             interval=check_positive("interval", interval) / self.speed,
+            **settings,
         )
 
     @property
