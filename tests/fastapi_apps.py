@@ -34,7 +34,7 @@ def quick(interval: float = 0.02, **options: Any) -> Provider:
 
 def app_of(wanpoll: WanPoll, **options: Any) -> FastAPI:
     """An app with all routes of `wanpoll`."""
-    app = FastAPI(lifespan=wanpoll.lifespan, exception_handlers=dict(EXCEPTION_HANDLERS))
+    app = FastAPI(lifespan=wanpoll.lifespan, exception_handlers=EXCEPTION_HANDLERS)
     app.include_router(wanpoll.router(**options))
     return app
 

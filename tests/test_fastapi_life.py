@@ -219,7 +219,7 @@ async def test_errors_in_the_app_s_handlers_are_problems() -> None:
         "cannot": (errors.NotSupported("no"), 409),
         "unreached": (errors.TransportError("dashscope", "timeout", None, link), 502),
     }
-    app = FastAPI(exception_handlers=dict(EXCEPTION_HANDLERS))
+    app = FastAPI(exception_handlers=EXCEPTION_HANDLERS)
 
     @app.get("/{name}")
     async def raising(name: str) -> None:
@@ -237,7 +237,7 @@ async def test_errors_in_the_app_s_handlers_are_problems() -> None:
 
 async def test_bugs_of_the_app_are_left_to_be_seen() -> None:
     """A wrong argument is a 500, and its traceback is in the log."""
-    app = FastAPI(exception_handlers=dict(EXCEPTION_HANDLERS))
+    app = FastAPI(exception_handlers=EXCEPTION_HANDLERS)
 
     @app.get("/")
     async def wrong() -> None:

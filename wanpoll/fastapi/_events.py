@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from wanpoll._core.model import Outcome, Task, Update
 from wanpoll.exceptions import PollerClosed, WanpollError
 from wanpoll.fastapi._models import outcome_of, progress_of
-from wanpoll.fastapi._problems import EXCEPTION_HANDLERS, problem_of
+from wanpoll.fastapi._problems import is_told, problem_of
 from wanpoll.fastapi._room import ClientLeft, RequestPoller
 
 RECONNECT_MILLISECONDS = 1_000
@@ -74,7 +74,7 @@ async def events_of(
     except PollerClosed:
         return  # the client comes back by itself, to the server's successor
     except WanpollError as error:
-        if not isinstance(error, tuple(EXCEPTION_HANDLERS)):
+        if not is_told(error):
             raise
         yield _event("problem", problem_of(error))
 

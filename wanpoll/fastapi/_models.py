@@ -1,7 +1,7 @@
 """What the routes answer, as OpenAPI names it."""
 
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,6 +11,9 @@ from wanpoll.fastapi._problems import Problem, problem_of
 MOST_IN_A_BATCH = 1_000
 """Ids in one `POST /tasks:batch`, at most."""
 
+ID_SCHEMA: dict[str, Any] = {"pattern": r"^(?!\.{1,2}$)[A-Za-z0-9._:-]{1,256}$"}
+"""What `InvalidTaskId` says, for readers of the OpenAPI document."""
+
 _TASK: dict[str, Any] = {"provider": "dashscope", "id": "0385dc79-5ff8-4d82-bcb6-c2b6e1ed3f0f"}
 _LINK = "https://media.example/0385dc79.mp4?Expires=1775228439&Signature=c2ln"
 
@@ -18,7 +21,7 @@ _LINK = "https://media.example/0385dc79.mp4?Expires=1775228439&Signature=c2ln"
 class Answer(BaseModel):
     """A body of the routes. Attributes come as they are; what is None stays in, so that readers need no defaults."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True)
 
 
 class TaskFailure(Answer):
@@ -41,7 +44,7 @@ class TaskMedia(Answer):
 class TaskProgress(Answer):
     """A task that has not ended. `progress` is 0 to 1, `problem` says why the last poll was missed."""
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True, json_schema_extra={"examples": [_TASK | {"status": "RUNNING", "progress": 0.4, "polls": 7}]}
     )
     provider: str
@@ -55,7 +58,7 @@ class TaskProgress(Answer):
 class TaskOutcome(Answer):
     """How a task ended. `reason` is "expired" or "unknown" where `status` is EXPIRED."""
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True,
         json_schema_extra={
             "examples": [
@@ -88,17 +91,19 @@ class TaskOutcome(Answer):
 class TaskReference(BaseModel):
     """Names a task: one of the app's providers, and the provider's id."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_TASK]})
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", json_schema_extra={"examples": [_TASK]})
     provider: str
-    id: str = Field(min_length=1, max_length=256)
+    id: str = Field(json_schema_extra=ID_SCHEMA)
 
 
 class TaskBatch(BaseModel):
     """What is asked about many tasks: after `wait` seconds at the latest, sooner when all have ended."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"tasks": [_TASK], "wait": 0}]})
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"tasks": [_TASK], "wait": 0}]}
+    )
     tasks: list[TaskReference] = Field(max_length=MOST_IN_A_BATCH)
-    wait: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    wait: float = Field(default=0.0, ge=0, allow_inf_nan=False, strict=True)
 
 
 class TaskStates(Answer):

@@ -117,13 +117,28 @@ _UNKNOWN_TASK = _Kind(
 
 
 def problem_of(error: WanpollError) -> Problem:
-    """`error`, told to strangers. Only for classes in `EXCEPTION_HANDLERS`."""
+    """`error`, told to strangers. Only for what `is_told`."""
     kind = next(_KINDS[each] for each in type(error).__mro__ if each in _KINDS)
     if isinstance(error, TaskError) and error.outcome.reason == "unknown":
         kind = _UNKNOWN_TASK
     return Problem(
         type=_type(kind.name), title=kind.title, status=kind.status, detail=kind.detail, code=_code_of(error)
     )
+
+
+class ProblemResponse(Response):
+    """For routes that answer nothing else: it names the media type in the OpenAPI document."""
+
+    media_type = MEDIA_TYPE
+
+
+ANY_OTHER: Mapping[int | str, dict[str, Any]] = {"default": {"model": Problem, "description": "Another problem"}}
+"""For `responses=` of such routes."""
+
+
+def is_told(error: WanpollError) -> bool:
+    """Whether strangers are told of `error`. The rest are bugs of the app, which are left to be seen as such."""
+    return isinstance(error, tuple(_KINDS))
 
 
 def response_to(error: WanpollError) -> Response:
@@ -143,20 +158,17 @@ def refusal(status: int, name: str, detail: str) -> Response:
     return respond(Problem(type=_type(name), title=HTTPStatus(status).phrase, status=status, detail=detail))
 
 
-async def answer_problem(request: Request, error: Exception) -> Response:
+async def answer_problem(request: Request, error: WanpollError) -> Response:
     """An exception handler for the classes in `EXCEPTION_HANDLERS`."""
-    if isinstance(error, WanpollError):
-        return response_to(error)
-    raise error
+    return response_to(error)
 
 
-EXCEPTION_HANDLERS: Mapping[type[Exception], Callable[[Request, Exception], Coroutine[Any, Any, Response]]] = (
-    dict.fromkeys(_KINDS, answer_problem)
-)
+EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {}
 """Lets the app's own handlers answer wanpoll's errors as problems: `FastAPI(exception_handlers=EXCEPTION_HANDLERS)`.
 
-Those that would be a bug of the app (`WrongLoop`, a bare `UsageError`) are left to be seen as such.
+Those that would be a bug of the app (`WrongLoop`, a bare `UsageError`) are not among them.
 """
+EXCEPTION_HANDLERS.update(dict.fromkeys(_KINDS, answer_problem))
 
 
 class ProblemRoute(APIRoute):
@@ -174,7 +186,7 @@ class ProblemRoute(APIRoute):
             except HTTPException as error:
                 return _from_http(error)
             except WanpollError as error:
-                if not isinstance(error, tuple(_KINDS)):
+                if not is_told(error):
                     raise
                 return response_to(error)
 
@@ -183,12 +195,12 @@ class ProblemRoute(APIRoute):
 
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """`responses=` of a route that may answer problems with these statuses."""
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    schema = {"$ref": "#/components/schemas/Problem"}
     told = {each: [kind for kind in (*_KINDS.values(), _UNKNOWN_TASK) if kind.status == each] for each in statuses}
     return {
         status: {
             "description": "; ".join(dict.fromkeys(kind.title for kind in kinds)) or HTTPStatus(status).phrase,
-            "content": {MEDIA_TYPE: {**content[MEDIA_TYPE], "examples": {k.name: _example(k) for k in kinds}}},
+            "content": {MEDIA_TYPE: {"schema": schema, "examples": {kind.name: _example(kind) for kind in kinds}}},
         }
         for status, kinds in told.items()
     }

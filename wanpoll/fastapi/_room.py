@@ -37,7 +37,7 @@ class ServerStopping(PollerClosed, HTTPException):
 
     def __init__(self) -> None:
         HTTPException.__init__(self, 503, "the server is about to stop; ask again", {"Retry-After": "1"})
-        self.open_tasks = ()
+        self.open_tasks: tuple[Task, ...] = ()
 
 
 class Room:

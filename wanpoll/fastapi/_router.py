@@ -21,6 +21,7 @@ from wanpoll.exceptions import (
 )
 from wanpoll.fastapi._events import EventStream, event_id, events_of
 from wanpoll.fastapi._models import (
+    ID_SCHEMA,
     TaskBatch,
     TaskOutcome,
     TaskProgress,
@@ -34,10 +35,12 @@ from wanpoll.fastapi._room import RequestPoller, ServerStopping
 Authorize: TypeAlias = Callable[[Request, Task], bool | Awaitable[bool]]
 """Says whether a request may ask for a task. Anything but a true value is answered 403."""
 
+_AN_ID = "0385dc79-5ff8-4d82-bcb6-c2b6e1ed3f0f"
+
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
 ProviderName = Annotated[str, Path(description="one of the app's providers", examples=["dashscope"])]
 TaskId = Annotated[
-    str, Path(alias="id", description="the provider's id", examples=["0385dc79-5ff8-4d82-bcb6-c2b6e1ed"])
+    str, Path(alias="id", description="the provider's id", examples=[_AN_ID], json_schema_extra=ID_SCHEMA)
 ]
 Wait = Annotated[
     float, Query(ge=0, allow_inf_nan=False, description="seconds to hold the request while the task has not ended")
@@ -91,10 +94,15 @@ class Routes:
             self.get_events,
             methods=["GET"],
             response_class=EventStream,
+            status_code=200,
             responses=_STREAM | usual,
         )
         router.add_api_route(
-            "/tasks:batch", self.get_tasks, methods=["POST"], responses=usual, response_model=TaskStates
+            "/tasks:batch",
+            self.get_tasks,
+            methods=["POST"],
+            responses=usual | described(400),
+            response_model=TaskStates,
         )
         if allow_cancel:
             router.add_api_route(

@@ -24,7 +24,7 @@ from starlette.datastructures import Headers
 
 from wanpoll._poller import Poller
 from wanpoll.exceptions import DecodeError, InvalidTaskId, UnknownProvider, UsageError
-from wanpoll.fastapi._problems import ProblemRoute, described, refusal
+from wanpoll.fastapi._problems import ANY_OTHER, ProblemResponse, ProblemRoute, described, refusal
 from wanpoll.providers.wire import decode
 
 MOST_BYTES = 1 << 20
@@ -37,6 +37,14 @@ _MOST_SIGNATURES = 10
 _MOST_CHALLENGE = 1_000
 _ID_PATHS = (("data", "task_id"), ("task_id",), ("data", "id"), ("id",))
 # a CloudEvent's own `id` names the event: it is looked at last, and is nobody's task
+
+
+_ECHO: Mapping[int | str, dict[str, Any]] = {
+    200: {
+        "description": "MiniMax's challenge, echoed",
+        "content": {"application/json": {"example": {"challenge": "c"}}},
+    }
+}
 
 
 class Secrets:
@@ -98,9 +106,9 @@ class Webhooks:
             self.receive,
             methods=["POST"],
             status_code=204,
-            response_class=Response,
+            response_class=ProblemResponse,
             summary="Something says that a task changed",
-            responses=described(400, 401, 404, 413, 503) | {200: {"description": "MiniMax's challenge, echoed"}},
+            responses={**described(400, 401, 404, 413, 503), **ANY_OTHER, **_ECHO},
         )
         return router
 
