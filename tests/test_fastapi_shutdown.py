@@ -37,6 +37,7 @@ async def uvicorn(simulator: Simulator, *options: str, cwd: Path = ROOT) -> Asyn
         cwd=cwd,
         stderr=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
     )
     lines, listening, ready = [], "", 0
     workers = int(options[options.index("--workers") + 1]) if "--workers" in options else 1
@@ -52,8 +53,11 @@ async def uvicorn(simulator: Simulator, *options: str, cwd: Path = ROOT) -> Asyn
         yield process, listening
     finally:
         with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+            process.terminate()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), 5)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         log = "".join(lines) + (await rest).decode()
         assert "Traceback" not in log, log
 
