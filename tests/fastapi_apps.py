@@ -93,6 +93,14 @@ async def events(response: aiohttp.ClientResponse, *, comments: bool = False) ->
             fields = {}
 
 
+async def status_of(request: Any) -> int:
+    """The status of an answer, its body read."""
+    response = await request
+    await response.read()
+    status: int = response.status
+    return status
+
+
 async def until(condition: Any, seconds: float = 5.0) -> None:
     """Wait until `condition()` is true."""
     async with asyncio.timeout(seconds):

@@ -10,7 +10,19 @@ import pytest
 from fastapi import FastAPI, Request
 
 from tests.clouds import Cloud, done, state
-from tests.fastapi_apps import PROBLEM, TASK, Event, app_of, client_of, cloud_wanpoll, events, serving, session, until
+from tests.fastapi_apps import (
+    PROBLEM,
+    TASK,
+    Event,
+    app_of,
+    client_of,
+    cloud_wanpoll,
+    events,
+    serving,
+    session,
+    status_of,
+    until,
+)
 from wanpoll import Task
 from wanpoll.fastapi._events import EventStream, events_of
 from wanpoll.fastapi._room import RequestPoller
@@ -53,7 +65,7 @@ async def test_a_client_that_comes_back_is_told_only_what_is_new() -> None:
     """By `Last-Event-ID`, whichever process it comes back to; one that knows the end is told to stay away."""
     cloud = Cloud(runs=0.05, latency=0.001)
     async with client_of(app_of(cloud_wanpoll(cloud))) as client:
-        await client.get(TASK)
+        await status_of(client.get(TASK))
         await until(lambda: cloud.asked("a-task") > 1)
         async with client.get(STREAM, headers={"Last-Event-ID": "RUNNING"}) as response:
             told = [event async for event in events(response)]

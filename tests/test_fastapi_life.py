@@ -18,7 +18,18 @@ from starlette.middleware.base import BaseHTTPMiddleware
 
 import wanpoll.fastapi
 from tests.clouds import Cloud
-from tests.fastapi_apps import PROBLEM, TASK, app_of, client_of, cloud_wanpoll, quick, serving, session, until
+from tests.fastapi_apps import (
+    PROBLEM,
+    TASK,
+    app_of,
+    client_of,
+    cloud_wanpoll,
+    quick,
+    serving,
+    session,
+    status_of,
+    until,
+)
 from wanpoll import Outcome, Poller, PollerClosed, Status, Task, TaskExpired, TaskFailed, UsageError, WanpollError
 from wanpoll import exceptions as errors
 from wanpoll.fastapi import EXCEPTION_HANDLERS, ClientLeft, DepPoller, PollerOptions, WanPoll
@@ -80,7 +91,7 @@ async def test_routers_and_mounted_apps_have_the_poller_of_their_app() -> None:
     async with client_of(app) as client:
         for path in ("/there", "/sub/there"):
             assert await (await client.get(path)).json() == "SUCCEEDED"
-        assert (await client.get(f"/sub{TASK}")).status == 200
+        assert await status_of(client.get(f"/sub{TASK}")) == 200
 
 
 async def test_several_apps_share_a_poller_or_have_their_own() -> None:
@@ -132,7 +143,7 @@ async def test_forgetting_the_lifespan_is_a_clear_error() -> None:
     app.add_middleware(BaseHTTPMiddleware, dispatch=noting)
     async with client_of(app, lifespan="off") as client:
         for path in ("/", TASK, f"{TASK}/events"):
-            assert (await client.get(path)).status == 500
+            assert await status_of(client.get(path)) == 500
 
     assert len(seen) == 3
     assert all("FastAPI(lifespan=wanpoll.lifespan)" in str(error) for error in seen)
@@ -244,7 +255,7 @@ async def test_bugs_of_the_app_are_left_to_be_seen() -> None:
         raise UsageError("timeout=-1: give 0 or more")
 
     async with client_of(app) as client:
-        assert (await client.get("/")).status == 500
+        assert await status_of(client.get("/")) == 500
 
 
 # -- clients that leave ----------------------------------------------------------------------------------------------
@@ -351,8 +362,8 @@ async def test_a_wait_that_ends_leaves_nothing_behind() -> None:
     app = app_of(wanpoll)
     async with client_of(app) as client:
         tasks = len(asyncio.all_tasks())
-        await client.get("/tasks/dashscope/one", params={"wait": "0.001"})
-        await client.get("/tasks/dashscope/two", params={"wait": "5"})
+        await status_of(client.get("/tasks/dashscope/one", params={"wait": "0.001"}))
+        await status_of(client.get("/tasks/dashscope/two", params={"wait": "5"}))
         (room,) = wanpoll._rooms.values()
 
         assert not room.stays
@@ -386,11 +397,12 @@ async def test_draining_answers_what_is_known_and_lets_the_app_finish() -> None:
         wanpoll.drain()
         async with asyncio.timeout(1):
             poll, own = await asyncio.gather(*polls)
-            late = await client.get(TASK, params={"wait": "25"})
+            await asyncio.gather(poll.read(), own.read())
+            late = await status_of(client.get(TASK, params={"wait": "25"}))
 
         assert (poll.status, poll.headers["Retry-After"]) == (202, "1")
         assert (own.status, own.headers["Retry-After"], own.content_type) == (503, "1", PROBLEM)
-        assert late.status == 202
+        assert late == 202
         assert await wanpoll.poller.track("another")
 
 
@@ -405,7 +417,7 @@ async def test_draining_is_a_503_without_exception_handlers_too() -> None:
         await until(lambda: room.stays)
         wanpoll.drain()
 
-        assert (await request).status == 503
+        assert await status_of(request) == 503
 
 
 def test_without_fastapi_the_error_names_the_extra() -> None:

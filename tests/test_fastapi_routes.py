@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from yarl import URL
 
 from tests.clouds import Cloud, state
-from tests.fastapi_apps import PROBLEM, TASK, app_of, client_of, cloud_wanpoll, quick, until
+from tests.fastapi_apps import PROBLEM, TASK, app_of, client_of, cloud_wanpoll, quick, status_of, until
 from wanpoll import Task, UsageError
 from wanpoll.fastapi import WanPoll
 from wanpoll.providers import AceData
@@ -45,8 +45,9 @@ async def test_asking_tells_what_is_known_and_follows_the_task() -> None:
 
 async def test_who_does_not_wait_is_told_the_provider_s_interval() -> None:
     """Asking more often than the provider is asked tells nothing new."""
-    async with client_of(app_of(cloud_wanpoll(Cloud(FOREVER), interval=14.2))) as client:
-        assert (await client.get(TASK)).headers["Retry-After"] == "15"
+    app = app_of(cloud_wanpoll(Cloud(FOREVER), interval=14.2))
+    async with client_of(app) as client, client.get(TASK) as response:
+        assert response.headers["Retry-After"] == "15"
 
 
 async def test_a_long_poll_ends_at_its_wait_and_at_the_cap() -> None:
@@ -89,7 +90,7 @@ async def test_a_task_that_nobody_knows_is_404_after_the_streak() -> None:
     cloud = Cloud(latency=0.001)
     cloud.trouble["a-task"] = lambda: state("a-task", "UNKNOWN")
     async with client_of(app_of(cloud_wanpoll(cloud, unknown_grace=0.03))) as client:
-        assert (await client.get(TASK)).status == 202
+        assert await status_of(client.get(TASK)) == 202
         async with client.get(TASK, params={"wait": "5"}) as response:
             problem = await response.json()
 
@@ -148,7 +149,7 @@ async def test_a_missed_poll_is_told_without_the_provider_s_words() -> None:
     cloud = Cloud(latency=0.001)
     cloud.trouble["a-task"] = lambda: missed("disconnected")
     async with client_of(app_of(cloud_wanpoll(cloud))) as client:
-        await client.get(TASK)
+        await status_of(client.get(TASK))
         await until(lambda: cloud.asked("a-task"))
         await asyncio.sleep(0.01)
         progress = await (await client.get(TASK)).json()
@@ -221,12 +222,12 @@ async def test_authorize_decides_for_each_task() -> None:
         async with client.get("/tasks/dashscope/mine") as response:
             assert (response.status, response.content_type) == (401, PROBLEM)
             assert response.headers["WWW-Authenticate"] == "Bearer"
-        assert (await client.get("/tasks/dashscope/mine", headers=headers)).status == 202
+        assert await status_of(client.get("/tasks/dashscope/mine", headers=headers)) == 202
         for method, path in (("GET", ""), ("GET", "/events"), ("DELETE", "")):
             async with client.request(method, f"/tasks/dashscope/yours{path}", headers=headers) as response:
                 assert (response.status, response.content_type) == (403, PROBLEM)
         both = {"tasks": [{"provider": "dashscope", "id": each} for each in ("mine", "yours")]}
-        assert (await client.post("/tasks:batch", json=both, headers=headers)).status == 403
+        assert await status_of(client.post("/tasks:batch", json=both, headers=headers)) == 403
     assert not cloud.asked("yours")
 
 
@@ -234,7 +235,7 @@ async def test_authorize_decides_for_each_task() -> None:
 async def test_an_authorize_that_does_not_say_yes_says_no(verdict: Any) -> None:
     """A forgotten `return` opens nothing; it need not be async."""
     async with client_of(app_of(cloud_wanpoll(Cloud()), authorize=lambda request, task: verdict)) as client:
-        assert (await client.get(TASK)).status == 403
+        assert await status_of(client.get(TASK)) == 403
 
 
 async def test_the_remote_task_is_canceled_where_the_app_allows_it() -> None:
@@ -242,9 +243,9 @@ async def test_the_remote_task_is_canceled_where_the_app_allows_it() -> None:
     cloud = Cloud(FOREVER, latency=0.001)
     wanpoll = cloud_wanpoll(cloud)
     async with client_of(app_of(wanpoll)) as client:
-        assert (await client.delete(TASK)).status == 405
+        assert await status_of(client.delete(TASK)) == 405
     async with client_of(app_of(wanpoll, allow_cancel=True)) as client:
-        assert (await client.delete(TASK)).status == 202
+        assert await status_of(client.delete(TASK)) == 202
     assert any(request.url.endswith("/a-task/cancel") for _, request in cloud.transport.asked)
 
 
@@ -281,9 +282,9 @@ async def test_a_task_that_needs_more_than_an_id_is_known_by_its_id_once_the_app
     cloud = Cloud(runs=0.0, latency=0.001)
     wanpoll = WanPoll(Demanding("k", interval=0.02), transport=cloud.transport)
     async with client_of(app_of(wanpoll)) as client:
-        assert (await client.get(TASK)).status == 422
+        assert await status_of(client.get(TASK)) == 422
         await wanpoll.poller.track("a-task", context={"model": "m"})
-        assert (await client.get(TASK, params={"wait": "5"})).status == 200
+        assert await status_of(client.get(TASK, params={"wait": "5"})) == 200
 
 
 async def test_the_router_stands_under_any_prefix_beside_routes_of_the_app() -> None:
@@ -297,6 +298,6 @@ async def test_the_router_stands_under_any_prefix_beside_routes_of_the_app() -> 
         return number
 
     async with client_of(app) as client:
-        assert (await client.get(f"/api/v1{TASK}")).status == 202
+        assert await status_of(client.get(f"/api/v1{TASK}")) == 202
         async with client.get("/own", params={"number": "x"}) as response:
             assert (response.status, response.content_type) == (422, "application/json")

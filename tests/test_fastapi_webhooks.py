@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from standardwebhooks import Webhook
 
 from tests.clouds import Cloud
-from tests.fastapi_apps import PROBLEM, client_of, quick, until
+from tests.fastapi_apps import PROBLEM, client_of, quick, status_of, until
 from wanpoll import UsageError
 from wanpoll.fastapi import WanPoll, _webhooks
 from wanpoll.fastapi._webhooks import Secrets
@@ -135,7 +135,7 @@ async def test_only_named_senders_are_heard() -> None:
     app = FastAPI(lifespan=wanpoll.lifespan)
     app.include_router(wanpoll.webhooks({}))
     async with client_of(app) as client:
-        assert (await client.post("/webhooks/dashscope", json={})).status == 404
+        assert await status_of(client.post("/webhooks/dashscope", json={})) == 404
     with pytest.raises(UsageError, match="'nobody' is none of dashscope"):
         wanpoll.webhooks({"nobody": None})
     with pytest.raises(UsageError, match="not a Standard Webhooks secret"):
@@ -180,7 +180,7 @@ async def test_a_signed_call_is_accepted_and_a_forged_one_is_not() -> None:
         assert cloud.asked("a-task") == 1
         both = good | {"webhook-signature": "v1,eHh4 " + good["webhook-signature"]}
         for headers in (good, both, signed(body, other), signed(body, age=290)):
-            assert (await client.post("/webhooks/replicate", data=body, headers=headers)).status == 204
+            assert await status_of(client.post("/webhooks/replicate", data=body, headers=headers)) == 204
         await until(lambda: cloud.asked("a-task") == 2, 1.0)
 
 
@@ -215,4 +215,4 @@ async def test_a_call_to_an_app_that_closes_is_repeated_by_its_sender() -> None:
     wanpoll, app = hooked(Cloud())
     async with client_of(app) as client:
         await wanpoll.poller.aclose()
-        assert (await client.post("/webhooks/acedata", json={"task_id": "a-task"})).status == 503
+        assert await status_of(client.post("/webhooks/acedata", json={"task_id": "a-task"})) == 503
