@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import aiohttp
+import httpx
 import pytest
 from fastapi import APIRouter, Body, Depends, FastAPI, Request, UploadFile, WebSocket
 from starlette.middleware.base import BaseHTTPMiddleware
@@ -214,6 +215,19 @@ async def test_a_websocket_has_a_poller_too() -> None:
         await socket.send_str("a-task")
         await socket.send_str("still there")
         assert [await socket.receive_str() for _ in range(2)] == ["SUCCEEDED", "still there"]
+
+
+async def test_apps_can_be_tested_without_a_server() -> None:
+    """Over httpx's ASGI transport, which tells of a leaving client after the response only."""
+    wanpoll = cloud_wanpoll(Cloud(runs=0.01, latency=0.001))
+    app = app_of(wanpoll)
+    transport = httpx.ASGITransport(app)
+    async with wanpoll.lifespan(app), httpx.AsyncClient(transport=transport, base_url="http://app") as client:
+        response = await client.get(TASK, params={"wait": 5})
+        stream = await client.get(f"{TASK}/events")
+
+    assert response.json()["status"] == "SUCCEEDED"
+    assert "event: outcome" in stream.text
 
 
 async def test_errors_in_the_app_s_handlers_are_problems() -> None:

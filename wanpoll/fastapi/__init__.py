@@ -5,7 +5,7 @@
     app.include_router(wanpoll.router())
 
     @app.get("/videos/{id}")
-    async def video(id: str, poller: DepPoller) -> str:
+    async def video(id: str, poller: DepPoller) -> str | None:
         outcome = await poller.wait_for(id, timeout=25)
         return outcome.raise_for_status().media[0].url
 

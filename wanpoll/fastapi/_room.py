@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -38,6 +38,9 @@ class ServerStopping(PollerClosed, HTTPException):
     def __init__(self) -> None:
         HTTPException.__init__(self, 503, "the server is about to stop; ask again", {"Retry-After": "1"})
         self.open_tasks: tuple[Task, ...] = ()
+
+    def __str__(self) -> str:
+        return str(self.detail)
 
 
 class Room:
@@ -147,17 +150,17 @@ class RequestPoller(Poller):
         if isinstance(known, Outcome):
             return known
         async with Stay(self._room, self._request):
-            return await super().wait_for(
-                known.task, context=known.task.context, timeout=timeout, expires_in=expires_in
-            )
+            return await super().wait_for(known.task, timeout=timeout, expires_in=expires_in)
 
-    async def wait_all(self, tasks: Any, *, timeout: float | None = None, expires_in: float = A_DAY) -> list[Outcome]:
+    async def wait_all(
+        self, tasks: Iterable[str | Task], *, timeout: float | None = None, expires_in: float = A_DAY
+    ) -> list[Outcome]:
         """As `Poller.wait_all`. Raises `ClientLeft` and `ServerStopping`, too."""
         async with Stay(self._room, self._request):
             return await super().wait_all(tasks, timeout=timeout, expires_in=expires_in)
 
     def as_completed(
-        self, tasks: Any, *, timeout: float | None = None, expires_in: float = A_DAY
+        self, tasks: Iterable[str | Task], *, timeout: float | None = None, expires_in: float = A_DAY
     ) -> AsyncGenerator[Outcome, None]:
         """As `Poller.as_completed`. Raises `ClientLeft` and `ServerStopping`, too."""
         return self._each(super().as_completed(tasks, timeout=timeout, expires_in=expires_in))

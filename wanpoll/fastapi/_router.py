@@ -144,7 +144,7 @@ class Routes:
     async def get_tasks(self, request: Request, batch: TaskBatch) -> Response:
         """What is known of many tasks. With `wait`, the answer comes when all have ended, or after so many seconds.
 
-        Trouble with one account is told as the `problem` of its tasks.
+        Trouble with one account is told as the `problem` of its tasks. A task that may not be asked for refuses all.
         """
         poller = self._poller_of(request)
         tasks = [await self._allowed(request, poller, each.provider, each.id) for each in batch.tasks]
