@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI, Request
+from starlette.middleware.base import BaseHTTPMiddleware
 
 from tests.clouds import Cloud, done, state
 from tests.fastapi_apps import (
@@ -115,11 +116,15 @@ async def test_a_task_that_nobody_knows_ends_its_stream() -> None:
     assert (told[-1].name, told[-1].data["status"], told[-1].data["reason"]) == ("outcome", "EXPIRED", "unknown")
 
 
+@pytest.mark.parametrize("middleware", [False, True])
 @pytest.mark.parametrize("http", ["h11", "httptools"])
-async def test_a_reader_that_leaves_ends_its_stream_at_once(http: str) -> None:
+async def test_a_reader_that_leaves_ends_its_stream_at_once(http: str, middleware: bool) -> None:
     """Nothing is left of it; the task is followed on."""
     wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001), interval=30.0)
-    async with client_of(app_of(wanpoll), http=http) as client:
+    app = app_of(wanpoll)
+    if middleware:
+        app.add_middleware(BaseHTTPMiddleware, dispatch=lambda request, proceed: proceed(request))
+    async with client_of(app, http=http) as client:
         before = len(asyncio.all_tasks())
         response = await client.get(STREAM)
         (room,) = wanpoll._rooms.values()

@@ -34,6 +34,8 @@ async def video(task_id: str, poller: DepPoller) -> str | None:
     return outcome.raise_for_status().media[0].url
 
 
+__all__: list[str] = []  # a program: nothing to import from
+
 if __name__ == "__main__":
     from wanpoll.examples._serve import serve_beside_a_simulator
 
