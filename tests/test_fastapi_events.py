@@ -25,6 +25,7 @@ from tests.fastapi_apps import (
     until,
 )
 from wanpoll import Task
+from wanpoll.fastapi import WanPoll
 from wanpoll.fastapi._events import EventStream, events_of
 from wanpoll.fastapi._room import RequestPoller
 from wanpoll.testing import missed, reply
@@ -166,6 +167,23 @@ async def test_a_slow_reader_delays_nobody() -> None:
                     assert other.status == 202
 
 
+SCOPE = {"type": "http", "method": "GET", "headers": [], "path": "/", "query_string": b"", "asgi": {}}
+
+
+async def never() -> Any:
+    """A client that has sent its request and stays."""
+    await asyncio.Event().wait()
+
+
+def stream_of(wanpoll: WanPoll, send: Any) -> asyncio.Future[None]:
+    """A stream about the task that is sent by `send`, under way."""
+    (room,) = wanpoll._rooms.values()
+    request = Request(SCOPE, never)
+    request._stream_consumed = True
+    response = EventStream(events_of(RequestPoller(room, request), Task("a-task", "dashscope"), None, 60.0))
+    return asyncio.ensure_future(response(SCOPE, never, send))
+
+
 async def test_a_reader_that_comes_back_to_reading_is_told_the_newest() -> None:
     """What it missed is not kept for it."""
     cloud, reading, sent = Fickle(), asyncio.Event(), list[bytes]()
@@ -175,18 +193,9 @@ async def test_a_reader_that_comes_back_to_reading_is_told_the_newest() -> None:
         if len(sent) > 2:
             await reading.wait()
 
-    async def receive() -> Any:
-        if sent:
-            await asyncio.Event().wait()
-        return {"type": "http.request"}
-
-    scope = {"type": "http", "method": "GET", "headers": [], "path": "/", "query_string": b"", "asgi": {}}
     wanpoll = cloud_wanpoll(cloud, interval=0.001)
     async with wanpoll.lifespan(FastAPI()):
-        (room,) = wanpoll._rooms.values()
-        poller = RequestPoller(room, Request(scope, receive))
-        response = EventStream(events_of(poller, Task("a-task", "dashscope"), None, 60.0))
-        streaming = asyncio.ensure_future(response(scope, receive, send))
+        streaming = stream_of(wanpoll, send)
         await until(lambda: len(sent) == 3)
         await until(lambda: cloud.asked("a-task") > 100)
         cloud.trouble["a-task"] = lambda: done("a-task")
@@ -195,6 +204,26 @@ async def test_a_reader_that_comes_back_to_reading_is_told_the_newest() -> None:
         await streaming
 
     assert [body.partition(b"event: ")[2].partition(b"\n")[0] for body in sent[2:]] == [b"update", b"outcome", b""]
+
+
+async def test_a_stream_that_the_server_cuts_lets_go() -> None:
+    """As uvicorn does at the end of its patience."""
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))
+    async with wanpoll.lifespan(FastAPI()):
+        before = len(asyncio.all_tasks())
+        streaming = stream_of(wanpoll, send)
+        await until(lambda: len(sent) == 4)
+        streaming.cancel()
+        await asyncio.wait([streaming], timeout=1)
+
+        assert streaming.cancelled()
+        await until(lambda: len(asyncio.all_tasks()) <= before + 1)
+        assert not len(wanpoll.poller._waiters)
 
 
 async def test_draining_ends_streams_so_that_readers_come_back() -> None:

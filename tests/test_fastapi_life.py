@@ -370,6 +370,40 @@ async def test_a_body_that_was_not_read_before_the_wait_is_there_after_it() -> N
         assert await response.json() == "the body"
 
 
+async def test_a_body_that_comes_during_the_wait_is_whole_after_it() -> None:
+    """Nobody has taken its first part."""
+    cloud = Cloud(runs=0.03, latency=0.001)
+    wanpoll = cloud_wanpoll(cloud)
+    app = FastAPI(lifespan=wanpoll.lifespan)
+    app.post("/")(after_the_body)
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"first, "
+        await until(lambda: cloud.asked("a-quick-task") and not wanpoll.poller.statistics().tracked)
+        yield b"second"
+
+    async with client_of(app) as client, client.post("/", data=body()) as response:
+        assert await response.json() == "first, second"
+
+
+async def test_a_handler_that_waits_again_and_again_is_watched_once_at_a_time() -> None:
+    """Each wait takes its watcher with it."""
+    wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))
+    app = FastAPI(lifespan=wanpoll.lifespan)
+
+    @app.get("/")
+    async def patient(poller: DepPoller) -> int:
+        before = len(asyncio.all_tasks())
+        for _ in range(50):
+            with contextlib.suppress(TimeoutError):
+                await poller.wait_for("a-task", timeout=0.0)
+        await asyncio.sleep(0.001)
+        return len(asyncio.all_tasks()) - before
+
+    async with client_of(app) as client, client.get("/") as response:
+        assert await response.json() < 5
+
+
 async def test_a_wait_that_ends_leaves_nothing_behind() -> None:
     """No watcher of the client, no place in the room, whichever way it ended."""
     wanpoll = cloud_wanpoll(Cloud(runs=0.02, latency=0.001))

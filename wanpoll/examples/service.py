@@ -10,8 +10,8 @@ from wanpoll import Task
 from wanpoll.fastapi import EXCEPTION_HANDLERS, DepPoller, WanPoll
 from wanpoll.providers import DashScope
 
-wanpoll = WanPoll(DashScope())  # the key comes from DASHSCOPE_API_KEY when the app starts
-app = FastAPI(title="Videos", lifespan=wanpoll.lifespan, exception_handlers=EXCEPTION_HANDLERS)
+wanpoll: WanPoll = WanPoll(DashScope())  # the key comes from DASHSCOPE_API_KEY when the app starts
+app: FastAPI = FastAPI(title="Videos", lifespan=wanpoll.lifespan, exception_handlers=EXCEPTION_HANDLERS)
 app.include_router(wanpoll.router())
 
 
@@ -33,8 +33,6 @@ async def video(task_id: str, poller: DepPoller) -> str | None:
     outcome = await poller.wait_for(task_id, timeout=25)
     return outcome.raise_for_status().media[0].url
 
-
-__all__: list[str] = []  # a program: nothing to import from
 
 if __name__ == "__main__":
     from wanpoll.examples._serve import serve_beside_a_simulator

@@ -126,7 +126,7 @@ class Webhooks:
             document = decode(provider, body)
         except DecodeError:
             return refusal(400, "unreadable", "The body is not JSON.")
-        if (challenge := _challenge(document)) is not None and not secrets:
+        if (challenge := _challenge(document)) is not None:
             return JSONResponse({"challenge": challenge})
         self._tell(provider, document)
         return Response(status_code=204)
