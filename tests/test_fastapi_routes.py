@@ -59,6 +59,9 @@ async def test_a_long_poll_ends_at_its_wait_and_at_the_cap() -> None:
                 assert response.status == 202
                 assert response.headers["Retry-After"] == "1"
                 assert (await response.json())["status"] == "RUNNING"
+        batch = {"tasks": [{"provider": "dashscope", "id": "a-task"}], "wait": 3600}
+        async with client.post("/tasks:batch", json=batch) as response:
+            assert (await response.json())["tasks"][0]["status"] == "RUNNING"
 
 
 @pytest.mark.parametrize("wait", ["-1", "nan", "inf", "soon"])
@@ -163,7 +166,7 @@ async def test_a_missed_poll_is_told_without_the_provider_s_words() -> None:
 
 async def test_a_batch_tells_all_in_the_order_asked() -> None:
     """Ends and what goes on, and trouble with one account at its tasks alone."""
-    cloud = Cloud(runs=0.0, latency=0.001)
+    cloud = Cloud(runs=0.05, latency=0.001)
     cloud.seconds["slow"] = FOREVER
     transport = ScriptedTransport(refusing_ace(cloud), latency=0.001)
     wanpoll = WanPoll(quick(), AceData("ace-key", interval=0.02), transport=transport)
@@ -171,7 +174,7 @@ async def test_a_batch_tells_all_in_the_order_asked() -> None:
     async with client_of(app_of(wanpoll)) as client:
         tasks = [{"provider": provider, "id": task_id} for provider, task_id in names]
         for _ in range(2):  # the first call is cut short by the refusal
-            async with client.post("/tasks:batch", json={"tasks": tasks, "wait": 0.1}) as response:
+            async with client.post("/tasks:batch", json={"tasks": tasks, "wait": 0.3}) as response:
                 told = (await response.json())["tasks"]
 
     assert response.status == 200
