@@ -1,0 +1,244 @@
+"""Clients that leave, and a server that is about to stop: the waits of requests end, and nothing else changes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import aiohttp
+import pytest
+from fastapi import Body, FastAPI, Request, UploadFile
+from starlette.middleware.base import BaseHTTPMiddleware
+
+from tests.clouds import Cloud
+from tests.fastapi_apps import (
+    PROBLEM,
+    TASK,
+    app_of,
+    client_of,
+    cloud_wanpoll,
+    serving,
+    session,
+    status_of,
+    until,
+)
+from wanpoll.fastapi import ClientLeft, DepPoller
+
+FOREVER = 1e9
+
+
+async def ended(poller: DepPoller, task_id: str = "a-task") -> str:
+    """A handler that waits, as users write it."""
+    return (await poller.wait_for(task_id, provider="dashscope", timeout=5)).status
+
+
+async def reading(poller: DepPoller, number: Annotated[int, Body()]) -> str:
+    """A handler whose body FastAPI has read."""
+    return await ended(poller)
+
+
+async def uploading(poller: DepPoller, file: UploadFile) -> str:
+    """A handler that has read a form."""
+    return await ended(poller)
+
+
+async def streaming(request: Request, poller: DepPoller) -> str:
+    """A handler that reads its body itself."""
+    async for _ in request.stream():
+        pass
+    return await ended(poller)
+
+
+async def after_the_body(request: Request, poller: DepPoller) -> bytes:
+    """A handler that waits first and reads after: its body must still be there."""
+    await poller.wait_for("a-quick-task")
+    return await request.body()
+
+
+def form() -> aiohttp.FormData:
+    """A file to upload."""
+    data = aiohttp.FormData()
+    data.add_field("file", b"x" * 10, filename="a.txt")
+    return data
+
+
+@pytest.mark.parametrize("middleware", [False, True])
+@pytest.mark.parametrize("http", ["h11", "httptools"])
+@pytest.mark.parametrize(
+    ("handler", "method", "body"),
+    [
+        (ended, "GET", {}),
+        (reading, "POST", {"json": 5}),
+        (uploading, "POST", {"data": form}),
+        (streaming, "POST", {"data": b"x" * 100_000}),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+async def test_a_handler_whose_client_leaves_stops_waiting_at_once(
+    handler: Any, method: str, body: Any, http: str, middleware: bool
+) -> None:
+    """However its body was read; the task is followed on, and others who wait for it are not disturbed."""
+    wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001), interval=30.0)
+    app = FastAPI(lifespan=wanpoll.lifespan)
+    app.add_api_route("/", handler, methods=[method])
+    if middleware:
+        app.add_middleware(BaseHTTPMiddleware, dispatch=lambda request, proceed: proceed(request))
+    body = {key: value() if callable(value) else value for key, value in body.items()}
+    async with client_of(app, http=http) as client:
+        other = asyncio.ensure_future(wanpoll.poller.wait_for("a-task"))
+        request = asyncio.ensure_future(client.request(method, "/", **body))
+        (room,) = wanpoll._rooms.values()
+        await until(lambda: room.stays)
+        request.cancel()
+        await until(lambda: not room.stays, 0.5)
+
+        assert not other.done()
+        assert wanpoll.poller.statistics().tracked == 1
+        assert len(wanpoll.poller._waiters) == 1
+        other.cancel()
+
+
+async def test_waits_side_by_side_end_together_when_the_client_leaves() -> None:
+    """A handler may wait for several things at once."""
+    wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))
+    app = FastAPI(lifespan=wanpoll.lifespan)
+
+    @app.get("/")
+    async def both(poller: DepPoller) -> None:
+        await asyncio.gather(poller.wait_for("a"), poller.wait_for("b"), poller.wait_all(["c", "d"]))
+
+    async with client_of(app) as client:
+        request = asyncio.ensure_future(client.get("/"))
+        (room,) = wanpoll._rooms.values()
+        await until(lambda: len(room.stays) == 3)
+        request.cancel()
+        await until(lambda: not room.stays and not len(wanpoll.poller._waiters), 0.5)
+
+
+async def test_what_a_handler_does_after_the_client_left_is_its_own() -> None:
+    """`ClientLeft` is raised where it waits, so a handler can finish its work; nothing is logged as an error."""
+    wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))
+    app, seen = FastAPI(lifespan=wanpoll.lifespan), []
+
+    @app.get("/")
+    async def careful(poller: DepPoller) -> None:
+        try:
+            await poller.wait_for("a-task")
+        except ClientLeft:
+            await asyncio.sleep(0.01)
+            seen.append("finished")
+            raise
+
+    async with client_of(app) as client:
+        with pytest.raises(TimeoutError):
+            await client.get("/", timeout=aiohttp.ClientTimeout(total=0.03))
+        await until(lambda: seen)
+
+
+async def test_a_body_that_was_not_read_before_the_wait_is_there_after_it() -> None:
+    """Its client cannot be watched, because that would take the body away."""
+    wanpoll = cloud_wanpoll(Cloud(runs=0.03, latency=0.001))
+    app = FastAPI(lifespan=wanpoll.lifespan)
+    app.post("/")(after_the_body)
+    async with client_of(app) as client, client.post("/", data=b"the body") as response:
+        assert await response.json() == "the body"
+
+
+async def test_a_body_that_comes_during_the_wait_is_whole_after_it() -> None:
+    """Nobody has taken its first part."""
+    cloud = Cloud(runs=0.03, latency=0.001)
+    wanpoll = cloud_wanpoll(cloud)
+    app = FastAPI(lifespan=wanpoll.lifespan)
+    app.post("/")(after_the_body)
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"first, "
+        await until(lambda: cloud.asked("a-quick-task") and not wanpoll.poller.statistics().tracked)
+        yield b"second"
+
+    async with client_of(app) as client, client.post("/", data=body()) as response:
+        assert await response.json() == "first, second"
+
+
+async def test_a_handler_that_waits_again_and_again_is_watched_once_at_a_time() -> None:
+    """Each wait takes its watcher with it."""
+    wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))
+    app = FastAPI(lifespan=wanpoll.lifespan)
+
+    @app.get("/")
+    async def patient(poller: DepPoller) -> int:
+        before = len(asyncio.all_tasks())
+        for _ in range(50):
+            with contextlib.suppress(TimeoutError):
+                await poller.wait_for("a-task", timeout=0.0)
+        await asyncio.sleep(0.001)
+        return len(asyncio.all_tasks()) - before
+
+    async with client_of(app) as client, client.get("/") as response:
+        assert await response.json() < 5
+
+
+async def test_a_wait_that_ends_leaves_nothing_behind() -> None:
+    """No watcher of the client, no place in the room, whichever way it ended."""
+    wanpoll = cloud_wanpoll(Cloud(runs=0.02, latency=0.001))
+    app = app_of(wanpoll)
+    async with client_of(app) as client:
+        tasks = len(asyncio.all_tasks())
+        await status_of(client.get("/tasks/dashscope/one", params={"wait": "0.001"}))
+        await status_of(client.get("/tasks/dashscope/two", params={"wait": "5"}))
+        (room,) = wanpoll._rooms.values()
+
+        assert not room.stays
+        await until(lambda: len(asyncio.all_tasks()) <= tasks)
+
+
+async def test_closing_the_app_answers_those_who_wait() -> None:
+    """503, even where no signal came before."""
+    wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))
+    app = app_of(wanpoll)
+    async with serving(app) as url, session(url) as client:
+        request = asyncio.ensure_future(client.get(TASK, params={"wait": "25"}))
+        (room,) = wanpoll._rooms.values()
+        await until(lambda: room.stays)
+        await wanpoll.poller.aclose()
+        async with await request as response:
+            assert (response.status, response.content_type) == (503, PROBLEM)
+            assert (await response.json())["type"] == "urn:wanpoll:problem:poller-closed"
+            assert response.headers["Retry-After"] == "1"
+
+
+async def test_draining_answers_what_is_known_and_lets_the_app_finish() -> None:
+    """202 to long polls; the app's own handlers 503; new waits are not begun; the poller works on."""
+    wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))
+    app = app_of(wanpoll)
+    app.get("/own")(ended)
+    async with serving(app) as url, session(url) as client:
+        polls = [asyncio.ensure_future(client.get(path, params={"wait": "25"})) for path in (TASK, "/own")]
+        (room,) = wanpoll._rooms.values()
+        await until(lambda: len(room.stays) == 2)
+        wanpoll.drain()
+        async with asyncio.timeout(1):
+            poll, own = await asyncio.gather(*polls)
+            await asyncio.gather(poll.read(), own.read())
+            late = await status_of(client.get(TASK, params={"wait": "25"}))
+
+        assert (poll.status, poll.headers["Retry-After"]) == (202, "1")
+        assert (own.status, own.headers["Retry-After"], own.content_type) == (503, "1", PROBLEM)
+        assert late == 202
+        assert await wanpoll.poller.track("another")
+
+
+async def test_draining_is_a_503_without_exception_handlers_too() -> None:
+    """The app need not know of it."""
+    wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))
+    app = FastAPI(lifespan=wanpoll.lifespan)
+    app.get("/own")(ended)
+    async with client_of(app) as client:
+        request = asyncio.ensure_future(client.get("/own"))
+        (room,) = wanpoll._rooms.values()
+        await until(lambda: room.stays)
+        wanpoll.drain()
+
+        assert await status_of(request) == 503

@@ -1,0 +1,304 @@
+"""Tasks over HTTP, under uvicorn on loopback: what is known, long polls, batches, cancelling, errors."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from yarl import URL
+
+from tests.clouds import Cloud, state
+from tests.fastapi_apps import PROBLEM, TASK, app_of, client_of, cloud_wanpoll, quick, status_of, until
+from wanpoll import Task, UsageError
+from wanpoll.fastapi import WanPoll
+from wanpoll.providers import AceData
+from wanpoll.testing import ScriptedTransport, missed, reply
+
+FOREVER = 1e9
+
+
+async def test_asking_tells_what_is_known_and_follows_the_task() -> None:
+    """202 with progress and `Retry-After` at first; 200 with the outcome once it has ended."""
+    cloud = Cloud(runs=0.03, latency=0.001)
+    async with client_of(app_of(cloud_wanpoll(cloud))) as client:
+        async with client.get(TASK) as first:
+            assert first.status == 202
+            assert first.headers["Retry-After"] == "1"
+            assert await first.json() == {
+                "provider": "dashscope",
+                "id": "a-task",
+                "status": "PENDING",
+                "progress": None,
+                "polls": 0,
+                "problem": None,
+            }
+        async with client.get(TASK, params={"wait": "5"}) as last:
+            outcome = await last.json()
+
+    assert last.status == 200
+    assert (outcome["status"], outcome["id"]) == ("SUCCEEDED", "a-task")
+    assert outcome["media"][0]["url"] == "https://media.example/a-task.mp4?Signature=s"
+
+
+async def test_who_does_not_wait_is_told_the_provider_s_interval() -> None:
+    """Asking more often than the provider is asked tells nothing new."""
+    app = app_of(cloud_wanpoll(Cloud(FOREVER), interval=14.2))
+    async with client_of(app) as client, client.get(TASK) as response:
+        assert response.headers["Retry-After"] == "15"
+
+
+async def test_a_long_poll_ends_at_its_wait_and_at_the_cap() -> None:
+    """The request's own limit, and that of the app."""
+    app = app_of(cloud_wanpoll(Cloud(FOREVER, latency=0.0)), longest_wait=0.05)
+    async with client_of(app) as client, asyncio.timeout(3):
+        for wait in ("0.01", "3600"):
+            async with client.get(TASK, params={"wait": wait}) as response:
+                assert response.status == 202
+                assert response.headers["Retry-After"] == "1"
+                assert (await response.json())["status"] == "RUNNING"
+        batch = {"tasks": [{"provider": "dashscope", "id": "a-task"}], "wait": 3600}
+        async with client.post("/tasks:batch", json=batch) as response:
+            assert (await response.json())["tasks"][0]["status"] == "RUNNING"
+
+
+@pytest.mark.parametrize("wait", ["-1", "nan", "inf", "soon"])
+async def test_a_wait_that_is_none_is_refused(wait: str) -> None:
+    """422, as a problem, without repeating what was given."""
+    async with client_of(app_of(cloud_wanpoll(Cloud()))) as client, client.get(TASK, params={"wait": wait}) as response:
+        problem = await response.json()
+
+    assert (response.status, response.content_type) == (422, PROBLEM)
+    assert problem["type"] == "urn:wanpoll:problem:invalid-request"
+    assert problem["errors"][0].startswith("query.wait: ")
+
+
+@pytest.mark.parametrize("word", ["FAILED", "CANCELED"])
+async def test_a_task_that_failed_is_an_outcome(word: str) -> None:
+    """200: the question was answered."""
+    cloud = Cloud(runs=0.0, latency=0.001)
+    cloud.words["a-task"] = word
+    async with client_of(app_of(cloud_wanpoll(cloud))) as client, client.get(TASK, params={"wait": "5"}) as response:
+        outcome = await response.json()
+
+    assert response.status == 200
+    assert (outcome["status"], outcome["media"]) == (word, [])
+    assert outcome["failure"] == {"code": "Odd", "message": "it did not work"}
+
+
+async def test_a_task_that_nobody_knows_is_404_after_the_streak() -> None:
+    """Three answers in a row and the grace, not one."""
+    cloud = Cloud(latency=0.001)
+    cloud.trouble["a-task"] = lambda: state("a-task", "UNKNOWN")
+    async with client_of(app_of(cloud_wanpoll(cloud, unknown_grace=0.03))) as client:
+        assert await status_of(client.get(TASK)) == 202
+        async with client.get(TASK, params={"wait": "5"}) as response:
+            problem = await response.json()
+
+    assert (response.status, response.content_type) == (404, PROBLEM)
+    assert (problem["type"], problem["status"]) == ("urn:wanpoll:problem:unknown-task", 404)
+    assert cloud.asked("a-task") >= 3
+
+
+async def test_a_task_that_expired_is_410() -> None:
+    """The app follows it for a shorter time here."""
+    wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))
+    async with client_of(app_of(wanpoll)) as client:
+        await wanpoll.poller.wait_for("a-task", expires_in=0.03)
+        async with client.get(TASK) as response:
+            assert (response.status, response.content_type) == (410, PROBLEM)
+            assert (await response.json())["type"] == "urn:wanpoll:problem:task-expired"
+
+
+async def test_a_refused_account_is_502_with_the_code_alone() -> None:
+    """What the provider says about the account is not for strangers."""
+    cloud = Cloud(latency=0.001)
+    cloud.trouble["a-task"] = lambda: reply({"code": "Arrearage", "message": "pay 5,000 EUR"}, 403)
+    async with client_of(app_of(cloud_wanpoll(cloud))) as client:
+        for wait in ("5", "0"):
+            async with client.get(TASK, params={"wait": wait}) as response:
+                text = await response.text()
+
+                assert (response.status, response.content_type) == (502, PROBLEM)
+                assert (await response.json())["code"] == "Arrearage"
+                assert "EUR" not in text
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "name"),
+    [
+        ("/tasks/dashscope/sp ace", 422, "invalid-task-id"),
+        ("/tasks/dashscope/%2e%2e", 422, "invalid-task-id"),
+        ("/tasks/dashscope/" + "x" * 257, 422, "invalid-task-id"),
+        ("/tasks/nobody/a-task", 404, "unknown-provider"),
+        ("/tasks/nobody/a-task/events", 404, "unknown-provider"),
+    ],
+)
+async def test_names_that_are_none_are_problems(path: str, status: int, name: str) -> None:
+    """Before anything is asked of the provider."""
+    cloud = Cloud()
+    url = URL(path.replace(" ", "%20"), encoded=True)
+    async with client_of(app_of(cloud_wanpoll(cloud))) as client, client.get(url) as response:
+        problem = await response.json()
+
+    assert (response.status, problem["type"]) == (status, f"urn:wanpoll:problem:{name}")
+    assert not cloud.transport.asked
+
+
+async def test_a_missed_poll_is_told_without_the_provider_s_words() -> None:
+    """In `problem`, while the task goes on."""
+    cloud = Cloud(latency=0.001)
+    cloud.trouble["a-task"] = lambda: missed("disconnected")
+    async with client_of(app_of(cloud_wanpoll(cloud))) as client:
+        await status_of(client.get(TASK))
+        await until(lambda: cloud.asked("a-task"))
+        await asyncio.sleep(0.01)
+        progress = await (await client.get(TASK)).json()
+
+    assert progress["status"] == "PENDING"
+    assert (progress["problem"]["type"], progress["problem"]["code"]) == (
+        "urn:wanpoll:problem:missed-poll",
+        "disconnected",
+    )
+
+
+async def test_a_batch_tells_all_in_the_order_asked() -> None:
+    """Ends and what goes on, and trouble with one account at its tasks alone."""
+    cloud = Cloud(runs=0.05, latency=0.001)
+    cloud.seconds["slow"] = FOREVER
+    transport = ScriptedTransport(refusing_ace(cloud), latency=0.001)
+    wanpoll = WanPoll(quick(), AceData("ace-key", interval=0.02), transport=transport)
+    names = [("dashscope", "one"), ("acedata", "two"), ("dashscope", "slow"), ("dashscope", "one")]
+    batch = {"tasks": [{"provider": provider, "id": task_id} for provider, task_id in names], "wait": 0.3}
+    async with client_of(app_of(wanpoll)) as client, client.post("/tasks:batch", json=batch) as response:
+        told = (await response.json())["tasks"]
+
+    assert response.status == 200
+    assert [(each["provider"], each["id"]) for each in told] == names
+    assert [each["status"] for each in told] == ["SUCCEEDED", "PENDING", "RUNNING", "SUCCEEDED"]
+    assert told[1]["problem"]["code"] == "invalid_token"
+
+
+def refusing_ace(cloud: Cloud) -> Any:
+    """Answers as `cloud`, but knows no key of Ace."""
+
+    def answer(request: Any) -> Any:
+        if request.method == "POST":
+            return reply({"success": False, "error": {"code": "invalid_token", "message": "no"}}, 401)
+        return cloud.answer(request)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"tasks": [{"provider": "dashscope", "id": "a", "base_url": "http://evil.example"}]},
+        {"tasks": [{"provider": "dashscope", "id": "a"}], "api_key": "sk-mine"},
+        {"tasks": [{"provider": "dashscope", "id": "a"}] * 1_001},
+        {"tasks": [{"provider": "dashscope", "id": "../a"}]},
+    ],
+)
+async def test_addresses_keys_and_floods_do_not_come_in_a_batch(body: Any) -> None:
+    """422: a request names tasks, and nothing else."""
+    cloud = Cloud()
+    async with client_of(app_of(cloud_wanpoll(cloud))) as client, client.post("/tasks:batch", json=body) as response:
+        assert (response.status, response.content_type) == (422, PROBLEM)
+        assert "sk-mine" not in await response.text()
+    assert not cloud.transport.asked
+
+
+async def test_authorize_decides_for_each_task() -> None:
+    """On every route; what it raises is answered as it is."""
+
+    async def authorize(request: Request, task: Task) -> bool:
+        if "Authorization" not in request.headers:
+            raise HTTPException(401, "Say who you are.", {"WWW-Authenticate": "Bearer"})
+        return task.id == "mine"
+
+    cloud, headers = Cloud(FOREVER), {"Authorization": "Bearer x"}
+    async with client_of(app_of(cloud_wanpoll(cloud), authorize=authorize, allow_cancel=True)) as client:
+        async with client.get("/tasks/dashscope/mine") as response:
+            assert (response.status, response.content_type) == (401, PROBLEM)
+            assert response.headers["WWW-Authenticate"] == "Bearer"
+        assert await status_of(client.get("/tasks/dashscope/mine", headers=headers)) == 202
+        for method, path in (("GET", ""), ("GET", "/events"), ("DELETE", "")):
+            async with client.request(method, f"/tasks/dashscope/yours{path}", headers=headers) as response:
+                assert (response.status, response.content_type) == (403, PROBLEM)
+        both = {"tasks": [{"provider": "dashscope", "id": each} for each in ("mine", "yours")]}
+        assert await status_of(client.post("/tasks:batch", json=both, headers=headers)) == 403
+    assert not cloud.asked("yours")
+
+
+@pytest.mark.parametrize("verdict", [False, None])
+async def test_an_authorize_that_does_not_say_yes_says_no(verdict: Any) -> None:
+    """A forgotten `return` opens nothing; it need not be async."""
+    async with client_of(app_of(cloud_wanpoll(Cloud()), authorize=lambda request, task: verdict)) as client:
+        assert await status_of(client.get(TASK)) == 403
+
+
+async def test_the_remote_task_is_canceled_where_the_app_allows_it() -> None:
+    """DELETE does it, and does not exist otherwise."""
+    cloud = Cloud(FOREVER, latency=0.001)
+    wanpoll = cloud_wanpoll(cloud)
+    async with client_of(app_of(wanpoll)) as client:
+        assert await status_of(client.delete(TASK)) == 405
+    async with client_of(app_of(wanpoll, allow_cancel=True)) as client:
+        assert await status_of(client.delete(TASK)) == 202
+    assert any(request.url.endswith("/a-task/cancel") for _, request in cloud.transport.asked)
+
+
+async def test_a_task_that_cannot_be_canceled_is_409() -> None:
+    """DashScope cancels what is PENDING only; Ace cancels nothing."""
+    cloud = Cloud(FOREVER, latency=0.001)
+    wanpoll = WanPoll(AceData("ace-key", interval=0.05), transport=cloud.transport)
+    app = app_of(wanpoll, allow_cancel=True)
+    async with client_of(app) as client, client.delete("/tasks/acedata/a-task") as response:
+        problem = await response.json()
+
+    assert (response.status, problem["type"]) == (409, "urn:wanpoll:problem:not-supported")
+
+
+async def test_a_task_that_ended_is_not_canceled() -> None:
+    """Its outcome is answered."""
+    cloud = Cloud(runs=0.0, latency=0.001)
+    wanpoll = cloud_wanpoll(cloud)
+    async with client_of(app_of(wanpoll, allow_cancel=True)) as client:
+        await wanpoll.poller.wait_for("a-task")
+        async with client.delete(TASK) as response:
+            assert (response.status, (await response.json())["status"]) == (200, "SUCCEEDED")
+    assert cloud.asked("a-task") == 1
+
+
+async def test_a_task_that_needs_more_than_an_id_is_known_by_its_id_once_the_app_told_of_it() -> None:
+    """`context` does not come from requests."""
+
+    class Demanding(type(quick())):
+        def check_context(self, context: Any) -> None:
+            if "model" not in context:
+                raise UsageError("context: give the model")
+
+    cloud = Cloud(runs=0.0, latency=0.001)
+    wanpoll = WanPoll(Demanding("k", interval=0.02), transport=cloud.transport)
+    async with client_of(app_of(wanpoll)) as client:
+        assert await status_of(client.get(TASK)) == 422
+        await wanpoll.poller.track("a-task", context={"model": "m"})
+        assert await status_of(client.get(TASK, params={"wait": "5"})) == 200
+
+
+async def test_the_router_stands_under_any_prefix_beside_routes_of_the_app() -> None:
+    """Errors of the app's own routes keep FastAPI's shape."""
+    wanpoll = cloud_wanpoll(Cloud(FOREVER))
+    app = FastAPI(lifespan=wanpoll.lifespan)
+    app.include_router(wanpoll.router(), prefix="/api/v1")
+
+    @app.get("/own")
+    async def own(number: int) -> int:
+        return number
+
+    async with client_of(app) as client:
+        assert await status_of(client.get(f"/api/v1{TASK}")) == 202
+        async with client.get("/own", params={"number": "x"}) as response:
+            assert (response.status, response.content_type) == (422, "application/json")

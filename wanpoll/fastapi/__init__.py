@@ -1,0 +1,224 @@
+"""wanpoll inside FastAPI (extra `fastapi`): handlers that wait, tasks over HTTP, progress as events, webhooks.
+
+    wanpoll = WanPoll(DashScope())
+    app = FastAPI(lifespan=wanpoll.lifespan, exception_handlers=EXCEPTION_HANDLERS)
+    app.include_router(wanpoll.router())
+
+    @app.get("/videos/{id}")
+    async def video(id: str, poller: DepPoller) -> str | None:
+        outcome = await poller.wait_for(id, timeout=25)
+        return outcome.raise_for_status().media[0].url
+
+All requests of a process share one poller, so ten handlers that wait for one task ask once. (FastAPI reads the
+annotations of this module's functions, so they are not postponed.)
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Annotated, Any, TypedDict, Unpack
+
+from wanpoll.exceptions import MissingExtra
+
+try:
+    from fastapi import APIRouter, Depends, FastAPI
+    from starlette.requests import HTTPConnection
+except ImportError:
+    raise MissingExtra("wanpoll.fastapi needs FastAPI: pip install 'wanpoll[fastapi]'") from None
+
+from wanpoll._arguments import seconds
+from wanpoll._poller import Poller
+from wanpoll.exceptions import UsageError
+from wanpoll.fastapi._models import (
+    TaskBatch,
+    TaskFailure,
+    TaskMedia,
+    TaskOutcome,
+    TaskProgress,
+    TaskReference,
+    TaskStates,
+)
+from wanpoll.fastapi._problems import EXCEPTION_HANDLERS, Problem
+from wanpoll.fastapi._room import ClientLeft, RequestPoller, Room, ServerStopping
+from wanpoll.fastapi._router import Authorize, Routes
+from wanpoll.fastapi._signals import SignalWatch
+from wanpoll.fastapi._webhooks import Webhooks
+from wanpoll.observers import Observer
+from wanpoll.providers.base import Provider
+from wanpoll.transport import Transport
+
+__all__ = [
+    "WanPoll",
+    "DepPoller",
+    "EXCEPTION_HANDLERS",
+    "ClientLeft",
+    "ServerStopping",
+    "Authorize",
+    "Problem",
+    "TaskOutcome",
+    "TaskProgress",
+    "TaskMedia",
+    "TaskFailure",
+    "TaskBatch",
+    "TaskReference",
+    "TaskStates",
+    "PollerOptions",
+]
+
+_STATE = "wanpoll"
+_NOT_RUNNING = (
+    "no poller runs here: give the app FastAPI(lifespan=wanpoll.lifespan), or open it in the app's own lifespan: "
+    "async with wanpoll.lifespan(app) as state: yield state"
+)
+
+
+class PollerOptions(TypedDict, total=False):
+    """What `Poller` takes beside providers; see there."""
+
+    observer: Observer | Iterable[Observer] | None
+    unknown_grace: float
+    poll_timeout: float
+    max_in_flight: int
+    remember: int
+    schedule: str
+    transport: Transport | None
+
+
+class WanPoll:
+    """Gives an app a running poller of these providers, as long as its lifespan runs.
+
+    `options` are those of `Poller`. Several apps of one process may share it: on one event loop there is one poller,
+    so the quota of an account is kept, and it closes with the last of them. Raises `UsageError` as `Poller` does, when
+    the lifespan begins.
+    """
+
+    def __init__(self, *providers: Provider, **options: Unpack[PollerOptions]) -> None:
+        self._providers = providers
+        self._options = options
+        self._rooms: dict[asyncio.AbstractEventLoop, Room] = {}
+
+    def __repr__(self) -> str:
+        return f"<WanPoll of {', '.join(each.name for each in self._providers)}: {len(self._rooms)} running>"
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        """The lifespan of `app`: `FastAPI(lifespan=wanpoll.lifespan)`, or a part of the app's own.
+
+            @asynccontextmanager
+            async def lifespan(app):
+                async with wanpoll.lifespan(app) as state, database() as db:
+                    yield {**state, "db": db}
+
+        It gives what belongs into the state of requests, so that `DepPoller` works in mounted apps, too.
+        """
+        loop = asyncio.get_running_loop()
+        async with self._opened(loop) as room:
+            setattr(app.state, _STATE, self)
+            watch = SignalWatch(room.drain)
+            watch.start()
+            try:
+                yield {_STATE: self}
+            finally:
+                watch.stop()
+
+    @contextlib.asynccontextmanager
+    async def _opened(self, loop: asyncio.AbstractEventLoop) -> AsyncIterator[Room]:
+        room = self._rooms.get(loop)
+        if room is None:
+            room = Room(Poller(*self._providers, **self._options))
+            await room.poller.__aenter__()
+            self._rooms[loop] = room
+        room.users += 1
+        try:
+            yield room
+        finally:
+            room.users -= 1
+            if not room.users:
+                del self._rooms[loop]
+                await room.poller.aclose()
+
+    @property
+    def poller(self) -> Poller:
+        """The running poller, for work that belongs to no request. Raises `UsageError` outside the lifespan."""
+        return self._room().poller
+
+    async def __call__(self, connection: HTTPConnection) -> Poller:
+        """The dependency for handlers, where an app has several `WanPoll`s: `Annotated[Poller, Depends(wanpoll)]`."""
+        return RequestPoller(self._room(), connection)
+
+    def drain(self) -> None:
+        """Let all requests that wait be answered now: the server is about to stop.
+
+        Signals do that by themselves. It is for servers that are stopped in another way (`Server.should_exit`).
+        """
+        self._room().drain()
+
+    def router(
+        self,
+        *,
+        authorize: Authorize | None = None,
+        allow_cancel: bool = False,
+        longest_wait: float = 25.0,
+        heartbeat: float = 15.0,
+    ) -> APIRouter:
+        """Tasks over HTTP, to be included wherever the app likes, under its own prefix and dependencies.
+
+        | route | answers |
+        |---|---|
+        | `GET /tasks/{provider}/{id}?wait=25` | 200 `TaskOutcome`; 202 `TaskProgress` and `Retry-After` |
+        | `GET /tasks/{provider}/{id}/events` | server-sent events: `update`s, then one `outcome` or `problem` |
+        | `POST /tasks:batch` | 200 `TaskStates` |
+        | `DELETE /tasks/{provider}/{id}` | only with `allow_cancel`: cancels the remote task |
+
+        Whoever asks for a task makes the app follow it, inside the quota of the account, and is told its results: so
+        give an `authorize(request, task)`, which returns whether this request may (it can be async, and must not
+        block; an `HTTPException` that it raises is answered as it is). Without one, everybody may.
+
+        `longest_wait` (seconds) caps `wait`, below the 30 or 60 seconds after which proxies and servers cut requests.
+        A stream is silent for `heartbeat` seconds at most. Errors are `Problem`s.
+        """
+        routes = Routes(
+            lambda request: RequestPoller(self._room(), request),
+            authorize,
+            seconds("longest_wait", longest_wait),
+            seconds("heartbeat", heartbeat),
+        )
+        return routes.router(allow_cancel)
+
+    def webhooks(self, senders: Mapping[str, str | Sequence[str] | None]) -> APIRouter:
+        """`POST /webhooks/{provider}`: a call means "poll now" and decides nothing, so none can do harm.
+
+        `senders` maps names of providers to the secret of their calls, by Standard Webhooks ("whsec_..."; several while
+        one is replaced), or to None where they do not sign (Ace Data Cloud, MiniMax, DashScope's EventBridge). Mount
+        it where senders need no login: its own router, that is. Raises `UsageError`.
+        """
+        for name in senders:
+            if name not in {each.name for each in self._providers}:
+                raise UsageError(f"webhooks: {name!r} is none of {', '.join(each.name for each in self._providers)}")
+        return Webhooks(lambda: self.poller, senders).router()
+
+    def _room(self) -> Room:
+        room = self._rooms.get(asyncio.get_running_loop())
+        if room is None:
+            raise UsageError(_NOT_RUNNING)
+        return room
+
+
+async def _poller_of(connection: HTTPConnection) -> Poller:
+    state = connection.scope.get("state") or {}
+    found = state.get(_STATE) or getattr(connection.app.state, _STATE, None)
+    if not isinstance(found, WanPoll):
+        raise UsageError(_NOT_RUNNING)
+    return await found(connection)
+
+
+DepPoller = Annotated[Poller, Depends(_poller_of)]
+"""The app's poller, for handlers: `async def handler(poller: DepPoller)`.
+
+Its waits end when the client leaves (`ClientLeft`) or the server is about to stop (`ServerStopping`); both are
+answered without the app's doing. An app with several `WanPoll`s names the one that it means: `Depends(wanpoll)`.
+"""
+
+for _name in __all__:
+    if isinstance(globals()[_name], type):
+        globals()[_name].__module__ = __name__

@@ -1,0 +1,223 @@
+"""Requests that wait: each stops when its client leaves or the server is about to stop, and nothing else changes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from fastapi import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, HTTPConnection
+
+from wanpoll._arguments import seconds
+from wanpoll._core.model import Outcome, Task, Update
+from wanpoll._poller import A_DAY, Poller
+from wanpoll.exceptions import PollerClosed, WaitTimeout, fresh_copy
+
+T = TypeVar("T")
+
+_NO_BODY = ("0", None)
+
+
+class ClientLeft(HTTPException):
+    """The client closed the connection while its request waited. The task is still followed.
+
+    It is an `HTTPException` (status 499, as nginx logs it), so that an app need not handle it: nobody reads the answer.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(499, "the client closed the connection")
+
+
+class ServerStopping(PollerClosed, HTTPException):
+    """The server was asked to stop while the request waited: 503, unless the app handles `PollerClosed`."""
+
+    def __init__(self) -> None:
+        HTTPException.__init__(self, 503, "the server is about to stop; ask again", {"Retry-After": "1"})
+        self.open_tasks: tuple[Task, ...] = ()
+
+    def __str__(self) -> str:
+        return str(self.detail)
+
+
+class Room:
+    """The poller of one event loop, and the requests that wait in it."""
+
+    def __init__(self, poller: Poller) -> None:
+        self.poller = poller
+        self.users = 0
+        self.stopping = False
+        self.stays: set[Stay] = set()
+
+    def drain(self) -> None:
+        """The server is about to stop: let every request answer with what is known."""
+        self.stopping = True
+        for stay in tuple(self.stays):
+            stay.end(ServerStopping())
+
+
+class Stay:
+    """One wait of one request, as `async with`. Inside, `ClientLeft` and `ServerStopping` may be raised."""
+
+    __slots__ = ("_error", "_limit", "_request", "_room", "_watching")
+
+    def __init__(self, room: Room, request: Request | None) -> None:
+        self._room = room
+        self._request = request
+        self._error: Exception | None = None
+
+    async def __aenter__(self) -> Self:
+        if self._room.stopping:
+            raise ServerStopping
+        self._limit = asyncio.timeout(None)
+        await self._limit.__aenter__()
+        self._watching = None if self._request is None else asyncio.ensure_future(_has_left(self._request))
+        if self._watching is not None:
+            self._watching.add_done_callback(self._watched)
+        self._room.stays.add(self)
+        return self
+
+    def end(self, error: Exception) -> None:
+        """Raise `error` where the request waits."""
+        if self._error is None and self in self._room.stays:
+            self._error = error
+            self._limit.reschedule(asyncio.get_running_loop().time())
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._room.stays.discard(self)
+        if self._watching is not None:
+            self._watching.cancel()
+        try:
+            await self._limit.__aexit__(kind, error, trace)
+        except TimeoutError:
+            raise self._error or TimeoutError from None
+
+    def _watched(self, watching: asyncio.Future[bool]) -> None:
+        if not watching.cancelled() and watching.exception() is None and watching.result():
+            self.end(ClientLeft())
+
+
+async def _has_left(request: Request) -> bool:
+    """Wait until the client has left; False at once where that cannot be seen.
+
+    Nothing but `receive` tells it, and before the end it gives the body. So a body that the app has not read yet is
+    left alone: declared parameters are read before the handler begins. (There is no public way to ask Starlette.)
+    """
+    if not getattr(request, "_stream_consumed", False):
+        headers = request.headers
+        if headers.get("content-length") not in _NO_BODY or "transfer-encoding" in headers:
+            return False
+        with contextlib.suppress(ClientDisconnect):
+            await request.body()
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    return True
+
+
+class RequestPoller(Poller):
+    """The app's poller as one request sees it: its waits end when the client leaves or the server is about to stop.
+
+    It shares all state with the poller; only who waits is its own. Whatever does not wait (`track`, `nudge`, `cancel`
+    and `refresh`, which were begun on purpose) is not disturbed.
+    """
+
+    __slots__ = ("_request", "_room")
+
+    def __init__(self, room: Room, connection: HTTPConnection) -> None:
+        self.__dict__ = room.poller.__dict__
+        self._room = room
+        self._request = connection if isinstance(connection, Request) else None
+
+    def __del__(self) -> None:
+        """Nothing: the app closes its poller."""
+
+    async def wait_for(
+        self,
+        task: str | Task,
+        *,
+        provider: str | None = None,
+        context: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+        expires_in: float = A_DAY,
+    ) -> Outcome:
+        """As `Poller.wait_for`. Raises `ClientLeft` and `ServerStopping`, too."""
+        known = self.look(task, provider=provider, context=context, expires_in=expires_in)
+        if isinstance(known, Outcome):
+            return known
+        async with Stay(self._room, self._request):
+            return await super().wait_for(known.task, timeout=timeout, expires_in=expires_in)
+
+    async def wait_all(
+        self, tasks: Iterable[str | Task], *, timeout: float | None = None, expires_in: float = A_DAY
+    ) -> list[Outcome]:
+        """As `Poller.wait_all`. Raises `ClientLeft` and `ServerStopping`, too."""
+        async with Stay(self._room, self._request):
+            return await super().wait_all(tasks, timeout=timeout, expires_in=expires_in)
+
+    def as_completed(
+        self, tasks: Iterable[str | Task], *, timeout: float | None = None, expires_in: float = A_DAY
+    ) -> AsyncGenerator[Outcome, None]:
+        """As `Poller.as_completed`. Raises `ClientLeft` and `ServerStopping`, too."""
+        return self._each(super().as_completed(tasks, timeout=timeout, expires_in=expires_in))
+
+    def watch(
+        self,
+        task: str | Task,
+        *,
+        provider: str | None = None,
+        context: Mapping[str, Any] | None = None,
+        expires_in: float = A_DAY,
+    ) -> AsyncGenerator[Update, None]:
+        """As `Poller.watch`. Raises `ClientLeft` and `ServerStopping`, too."""
+        return self._each(super().watch(task, provider=provider, context=context, expires_in=expires_in))
+
+    def look(
+        self,
+        task: str | Task,
+        *,
+        provider: str | None = None,
+        context: Mapping[str, Any] | None = None,
+        expires_in: float = A_DAY,
+    ) -> Outcome | Update:
+        """What is known of `task` now; it is followed from now on. Raises what `Poller.track` raises."""
+        found = self._follow(self._registry.task(task, provider, context), seconds("expires_in", expires_in))
+        return found if isinstance(found, Outcome) else found.update()
+
+    def named(self, task_id: str, provider: str) -> Task:
+        """The task of that id, as the app told of it where it did. Raises what `Poller.track` raises."""
+        self._running_loop()
+        known = self._machine.find(provider, task_id) if provider in self._providers else None
+        return self._registry.task(task_id, provider) if known is None else known.task
+
+    def interval(self, task: Task) -> float:
+        """Seconds that the provider of `task` advises between two polls."""
+        return self._providers[str(task.provider)].interval
+
+    async def learn(self, task: Task, wait: float) -> Outcome | Update:
+        """What is known of `task` after `wait` seconds at the latest, sooner if it ends or the server is stopping.
+
+        Raises `ProviderRefused` where its account is refused, and `ClientLeft`.
+        """
+        if wait:
+            with contextlib.suppress(WaitTimeout, ServerStopping):
+                return await self.wait_for(task, timeout=wait)
+        known = self.look(task)
+        refusal = self._machine.accounts[str(task.provider)].refused
+        if isinstance(known, Update) and refusal is not None:
+            raise fresh_copy(refusal)
+        return known
+
+    async def _each(self, source: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+        async with contextlib.aclosing(source):
+            while True:
+                async with Stay(self._room, self._request):
+                    try:
+                        item = await anext(source)
+                    except StopAsyncIteration:
+                        return
+                yield item

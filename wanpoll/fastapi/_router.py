@@ -1,0 +1,221 @@
+"""Tasks over HTTP: what is known, long polls, streams, many at once, and cancelling where the app allows it."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Any, TypeAlias
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from starlette.exceptions import HTTPException
+
+from wanpoll._core.model import Outcome, Status, Task, Update
+from wanpoll.exceptions import (
+    InvalidTaskId,
+    PollerClosed,
+    ProviderRefused,
+    TaskExpired,
+    TaskForgotten,
+    UnknownProvider,
+    UsageError,
+    WaitTimeout,
+)
+from wanpoll.fastapi._events import EventStream, event_id, events_of
+from wanpoll.fastapi._models import (
+    ID_SCHEMA,
+    TaskBatch,
+    TaskOutcome,
+    TaskProgress,
+    TaskStates,
+    outcome_of,
+    progress_of,
+)
+from wanpoll.fastapi._problems import ProblemRoute, described, problem_of, retry_after
+from wanpoll.fastapi._room import RequestPoller, ServerStopping
+
+Authorize: TypeAlias = Callable[[Request, Task], bool | Awaitable[bool]]
+"""Says whether a request may ask for a task. Anything but a true value is answered 403."""
+
+_AN_ID = "0385dc79-5ff8-4d82-bcb6-c2b6e1ed3f0f"
+
+Responses: TypeAlias = dict[int | str, dict[str, Any]]
+ProviderName = Annotated[str, Path(description="one of the app's providers", examples=["dashscope"])]
+TaskId = Annotated[
+    str, Path(alias="id", description="the provider's id", examples=[_AN_ID], json_schema_extra=ID_SCHEMA)
+]
+Wait = Annotated[
+    float, Query(ge=0, allow_inf_nan=False, description="seconds to hold the request while the task has not ended")
+]
+
+_STREAM: Responses = {
+    200: {
+        "description": "`update`s (TaskProgress), then one `outcome` (TaskOutcome) or `problem` (Problem)",
+        "content": {
+            "text/event-stream": {
+                "schema": {"type": "string"},
+                "example": 'id: RUNNING,0.4\nevent: update\ndata: {"provider":"dashscope","id":"0385dc79","status":'
+                '"RUNNING","progress":0.4,"polls":7,"problem":null}\n\n',
+            }
+        },
+    },
+    204: {"description": "`Last-Event-ID` is that of the end: there is nothing more to come"},
+}
+_RETRY_AFTER = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
+_NOT_DONE: Responses = {202: {"model": TaskProgress, "description": "Not done yet", "headers": _RETRY_AFTER}}
+
+
+class Routes:
+    """The handlers of one router. `poller_of` finds the poller of a request."""
+
+    def __init__(
+        self,
+        poller_of: Callable[[Request], RequestPoller],
+        authorize: Authorize | None,
+        longest_wait: float,
+        heartbeat: float,
+    ) -> None:
+        self._poller_of = poller_of
+        self._authorize = authorize
+        self._longest_wait = longest_wait
+        self._heartbeat = heartbeat
+
+    def router(self, allow_cancel: bool) -> APIRouter:
+        """A router with all routes."""
+        router = APIRouter(route_class=ProblemRoute, tags=["tasks"])
+        usual = described(403, 404, 422, 502, 503)
+        router.add_api_route(
+            "/tasks/{provider}/{id}",
+            self.get_task,
+            methods=["GET"],
+            response_model=TaskOutcome,
+            responses=_NOT_DONE | usual | described(410),
+        )
+        router.add_api_route(
+            "/tasks/{provider}/{id}/events",
+            self.get_events,
+            methods=["GET"],
+            response_class=EventStream,
+            status_code=200,
+            responses=_STREAM | usual,
+        )
+        router.add_api_route(
+            "/tasks:batch",
+            self.get_tasks,
+            methods=["POST"],
+            responses=usual | described(400),
+            response_model=TaskStates,
+        )
+        if allow_cancel:
+            router.add_api_route(
+                "/tasks/{provider}/{id}",
+                self.cancel_task,
+                methods=["DELETE"],
+                status_code=202,
+                response_model=TaskProgress,
+                responses={200: {"model": TaskOutcome}} | usual | described(409, 410),
+            )
+        return router
+
+    async def get_task(self, request: Request, provider: ProviderName, task_id: TaskId, wait: Wait = 0.0) -> Response:
+        """What is known of a task. With `wait`, the answer comes when the task ends, or after so many seconds.
+
+        200 tells the end. 202 says that it is not done, and when to ask again. Asking starts to follow the task.
+        """
+        poller = self._poller_of(request)
+        task = await self._allowed(request, poller, provider, task_id)
+        known = await poller.learn(task, min(wait, self._longest_wait))
+        # who does not wait may as well come again when the provider has been asked again
+        return _answer(known, retry=0.0 if wait else poller.interval(task))
+
+    async def get_events(
+        self,
+        request: Request,
+        provider: ProviderName,
+        task_id: TaskId,
+        last_event_id: Annotated[str | None, Header(description="sent by browsers that reconnect")] = None,
+    ) -> Response:
+        """The news of a task as server-sent events, from what is known now to its end."""
+        poller = self._poller_of(request)
+        task = await self._allowed(request, poller, provider, task_id)
+        known = await poller.learn(task, 0)
+        if isinstance(known, Outcome) and event_id(known) == last_event_id:
+            return Response(status_code=204)
+        return EventStream(events_of(poller, task, last_event_id, self._heartbeat))
+
+    async def get_tasks(self, request: Request, batch: TaskBatch) -> Response:
+        """What is known of many tasks. With `wait`, the answer comes when all have ended, or after so many seconds.
+
+        Trouble with one account is told as the `problem` of its tasks. A task that may not be asked for refuses all.
+        """
+        poller = self._poller_of(request)
+        tasks = [await self._allowed(request, poller, each.provider, each.id) for each in batch.tasks]
+        if batch.wait:
+            await _until_all_ended(poller, tasks, min(batch.wait, self._longest_wait))
+        return _json(TaskStates(tasks=[await _state(poller, task) for task in tasks]))
+
+    async def cancel_task(self, request: Request, provider: ProviderName, task_id: TaskId) -> Response:
+        """Cancel the remote task. 202: the provider was told, and the end will be seen as any other."""
+        poller = self._poller_of(request)
+        task = await self._allowed(request, poller, provider, task_id)
+        known = await poller.learn(task, 0)
+        if isinstance(known, Update):
+            await poller.cancel(task)
+            poller.nudge(task.id, task.provider)
+            known = poller.look(task)
+        return _answer(known)
+
+    async def _allowed(self, request: Request, poller: RequestPoller, provider: str, task_id: str) -> Task:
+        """The task that is asked for, if this request may."""
+        try:
+            task = poller.named(task_id, provider)
+        except (InvalidTaskId, UnknownProvider, PollerClosed):
+            raise
+        except UsageError:
+            raise HTTPException(
+                422, "This provider needs more than an id: the app has to follow the task first."
+            ) from None
+        if self._authorize is not None:
+            verdict = self._authorize(request, task)
+            if inspect.isawaitable(verdict):
+                verdict = await verdict
+            if not verdict:
+                raise HTTPException(403, "This request may not ask for this task.")
+        return task
+
+
+def _answer(known: Outcome | Update, retry: float = 0.0) -> Response:
+    if isinstance(known, Update):
+        return _json(progress_of(known), 202, retry_after(retry))
+    if known.status is Status.EXPIRED:
+        raise TaskExpired(known)
+    return _json(outcome_of(known))
+
+
+async def _until_all_ended(poller: RequestPoller, tasks: list[Task], wait: float) -> None:
+    """Wait until all `tasks` have ended whose accounts are not refused, for `wait` seconds at the most."""
+    clock = asyncio.get_running_loop().time
+    end = clock() + wait
+    while tasks:
+        try:
+            await poller.wait_all(tasks, timeout=max(0.0, end - clock()))
+        except ProviderRefused as refused:
+            tasks = [task for task in tasks if task.provider != refused.provider]
+        except (WaitTimeout, ServerStopping, TaskForgotten):
+            return
+        else:
+            return
+
+
+async def _state(poller: RequestPoller, task: Task) -> TaskOutcome | TaskProgress:
+    try:
+        known = await poller.learn(task, 0)
+    except ProviderRefused as refused:
+        known = poller.look(task)
+        if isinstance(known, Update):
+            return progress_of(known).model_copy(update={"problem": problem_of(refused)})
+    return outcome_of(known) if isinstance(known, Outcome) else progress_of(known)
+
+
+def _json(
+    body: TaskOutcome | TaskProgress | TaskStates, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    return Response(body.model_dump_json(), status, headers, media_type="application/json")

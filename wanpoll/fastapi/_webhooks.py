@@ -1,0 +1,154 @@
+"""Webhooks: somebody says that a task changed, so it is polled next. A call decides nothing else.
+
+However often calls come, the poller asks about one task not more often than every fifteenth of its interval (a second
+at most providers), inside the quota; a call that comes in between is remembered.
+
+Ace Data Cloud posts once to `callback_url`, with the body of its synchronous answer, unsigned. MiniMax asks for its
+`challenge` to be echoed within 3 seconds, then posts states, unsigned. DashScope's EventBridge posts CloudEvents of
+type `dashscope:System:AsyncTaskFinish` with `data.task_id`, at least once, up to 90 seconds late. Others (Replicate)
+sign by Standard Webhooks (standardwebhooks.com).
+"""
+
+import base64
+import binascii
+import contextlib
+import hashlib
+import hmac
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers
+
+from wanpoll._poller import Poller
+from wanpoll.exceptions import DecodeError, InvalidTaskId, UnknownProvider, UsageError
+from wanpoll.fastapi._problems import ANY_OTHER, ProblemResponse, ProblemRoute, described, refusal
+from wanpoll.providers.wire import decode
+
+MOST_BYTES = 1 << 20
+"""Of one call's body. Ace's repeats a whole result."""
+
+TOLERANCE_SECONDS = 300
+"""How old or how far ahead a signed call may be: the specification's advice, five minutes."""
+
+_MOST_SIGNATURES = 10
+_MOST_CHALLENGE = 1_000
+_ID_PATHS = (("data", "task_id"), ("task_id",), ("data", "id"), ("id",))
+# a CloudEvent's own `id` names the event: it is looked at last, and is nobody's task
+
+
+_ECHO: Mapping[int | str, dict[str, Any]] = {
+    200: {
+        "description": "MiniMax's challenge, echoed",
+        "content": {"application/json": {"example": {"challenge": "c"}}},
+    }
+}
+
+
+class Secrets:
+    """The secrets of one sender; several while one is being replaced. Without any, its calls are not signed."""
+
+    def __init__(self, provider: str, given: str | Sequence[str] | None) -> None:
+        secrets = (given,) if isinstance(given, str) else given or ()
+        self._keys = [_key(provider, each) for each in secrets]
+
+    def __bool__(self) -> bool:
+        return bool(self._keys)
+
+    def __repr__(self) -> str:
+        return f"<Secrets: {len(self._keys)}>"
+
+    def accept(self, headers: Headers, body: bytes, now: float) -> bool:
+        """Whether one of the signatures in `headers` is right for `body`, and of these minutes."""
+        ident, stamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+        if not ident or not stamp.isascii() or not stamp.isdigit() or abs(now - int(stamp[:12])) > TOLERANCE_SECONDS:
+            return False
+        signed = b".".join((ident.encode(), stamp.encode(), body))
+        right = [b"v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)) for key in self._keys]
+        given = [each.encode() for each in headers.get("webhook-signature", "").split(" ")[:_MOST_SIGNATURES]]
+        return any([hmac.compare_digest(one, other) for one in given for other in right])  # noqa: C419 - all, always
+
+
+def _key(provider: str, secret: str) -> bytes:
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not key:
+        raise UsageError(f"webhooks[{provider!r}]: not a Standard Webhooks secret; give it as 'whsec_' and base64")
+    return key
+
+
+def ids_in(document: Any) -> Iterator[str]:
+    """Where a call may name its task, the likeliest first."""
+    for path in _ID_PATHS:
+        found = document
+        for key in path:
+            found = found.get(key) if isinstance(found, Mapping) else None
+        if isinstance(found, str):
+            yield found
+
+
+class Webhooks:
+    """`POST /webhooks/{provider}` for the senders that the app names."""
+
+    def __init__(self, poller_of: Callable[[], Poller], senders: Mapping[str, str | Sequence[str] | None]) -> None:
+        self._secrets = {name: Secrets(name, given) for name, given in senders.items()}
+        self._poller_of = poller_of
+
+    def router(self) -> APIRouter:
+        """A router with the one route."""
+        router = APIRouter(route_class=ProblemRoute, tags=["webhooks"])
+        router.add_api_route(
+            "/webhooks/{provider}",
+            self.receive,
+            methods=["POST"],
+            status_code=204,
+            response_class=ProblemResponse,
+            summary="Something says that a task changed",
+            responses={**described(400, 401, 404, 413, 503), **ANY_OTHER, **_ECHO},
+        )
+        return router
+
+    async def receive(self, request: Request, provider: Annotated[str, Path(examples=["minimax"])]) -> Response:
+        """The task that the body names is polled next. Unknown tasks and repeated calls are accepted and ignored."""
+        secrets = self._secrets.get(provider)
+        if secrets is None:
+            raise UnknownProvider(f"provider={provider!r}: no webhooks are expected from there")
+        body = await _read(request)
+        if body is None:
+            return refusal(413, "too-large", f"Give at most {MOST_BYTES} bytes.")
+        if secrets and not secrets.accept(request.headers, body, time.time()):
+            return refusal(401, "bad-signature", "The signature is missing, wrong or too old.")
+        try:
+            document = decode(provider, body)
+        except DecodeError:
+            return refusal(400, "unreadable", "The body is not JSON.")
+        if (challenge := _challenge(document)) is not None:
+            return JSONResponse({"challenge": challenge})
+        self._tell(provider, document)
+        return Response(status_code=204)
+
+    def _tell(self, provider: str, document: Any) -> None:
+        poller = self._poller_of()
+        for task_id in ids_in(document):
+            with contextlib.suppress(InvalidTaskId):
+                if poller.nudge(task_id, provider):
+                    return
+
+
+async def _read(request: Request) -> bytes | None:
+    """The body, None where it is too large: not a byte more is read then."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            return None
+    return bytes(body)
+
+
+def _challenge(document: Any) -> str | None:
+    challenge = document.get("challenge") if isinstance(document, Mapping) else None
+    return challenge if isinstance(challenge, str) and len(challenge) <= _MOST_CHALLENGE else None
