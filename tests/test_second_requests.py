@@ -289,6 +289,40 @@ def test_every_request_can_be_signed() -> None:
     run_virtually(main())
 
 
+def test_a_header_with_a_line_break_never_leaves() -> None:
+    """That is a mistake of `sign`, not of the server: it is told at once, without the value."""
+
+    class Careless(Studio):
+        def sign(self, request: Request, now: float) -> Request:
+            return evolve(request, headers={"X-Token": "secret\n"})
+
+    async def main() -> None:
+        transport = ScriptedTransport(lambda request: reply(STATE))
+        async with Poller(Careless("sk-key"), transport=transport) as poller:
+            with pytest.raises(UsageError, match="'X-Token' holds a line break") as caught:
+                await poller.wait_for("a")
+        assert "secret" not in str(caught.value)
+        assert transport.asked == []
+
+    run_virtually(main())
+
+
+def test_a_provider_that_cannot_ask_for_fresh_links_is_named_by_its_function() -> None:
+    """The blame is on `ask_refresh`, where it raised."""
+
+    class Broken(Studio):
+        def ask_refresh(self, outcome: Outcome) -> Request:
+            raise LookupError("no such drawer")
+
+    async def main() -> None:
+        stored = Outcome(Task("a", "studio"), Status.SUCCEEDED, media=(Media(None, "video", file_id="99"),))
+        async with Poller(Broken("sk-key"), transport=ScriptedTransport(lambda request: reply(FILE))) as poller:
+            with pytest.raises(UsageError, match="ask_refresh raised LookupError"):
+                await poller.refresh(stored)
+
+    run_virtually(main())
+
+
 def test_a_context_that_makes_no_sense_is_refused_at_once() -> None:
     """By every way to follow a task, before anything is asked."""
 

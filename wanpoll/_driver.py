@@ -33,13 +33,20 @@ from wanpoll._core.readings import (
 )
 from wanpoll.exceptions import DecodeError, TransportError, UsageError, WanpollError
 from wanpoll.providers.base import Provider
-from wanpoll.providers.exchange import Reply, Request
+from wanpoll.providers.exchange import Reply, Request, sendable
 from wanpoll.transport import Transport
 
 BIG_ANSWER = 256 * 1024
 """Bytes. Larger answers are read in a thread, and no more is read in one turn: no answer delays other tasks."""
 
 _POLL = Purpose.POLL
+_ASKED_BY = {
+    Purpose.POLL: "ask",
+    Purpose.REST: "ask_rest",
+    Purpose.CANCEL: "ask_cancel",
+    Purpose.REFRESH: "ask_refresh",
+    Purpose.SCAN: "ask_scan",
+}
 
 Said: TypeAlias = Reply | Reading | Listed
 """What came of a question: an answer that is to be read, or what it means."""
@@ -200,10 +207,10 @@ class Driver:
         try:
             request = _request(provider, ticket)
             if type(provider).sign is not Provider.sign:
-                request = provider.sign(request, self._clock.wall())
+                request = sendable(provider.sign(request, self._clock.wall()))
             reply = await self._transport.send(provider, request)
         except Exception as error:
-            return Broken(_blame(provider, "ask", error))
+            return Broken(_blame(provider, _ASKED_BY[ticket.purpose], error))
         if isinstance(reply, Reply) and len(reply.body) > BIG_ANSWER:
             return await asyncio.to_thread(_read, provider, ticket, reply)
         return reply

@@ -117,6 +117,16 @@ async def test_other_packages_offer_providers(tmp_path):
     assert (waited.code, waited.out.split()[:2]) == (0, [task_id, "SUCCEEDED"])
 
 
+async def test_what_a_package_prints_is_no_result(tmp_path):
+    """Standard output is for results, whatever is said while a stranger's module is imported."""
+    offer(tmp_path, "loud", "print('hear, hear')\n" + GOOD.format(name="loud"))
+    path = f"{environment()['PYTHONPATH']}:{tmp_path}"
+    listed = await wanpoll("providers", "--json", PYTHONPATH=path)
+
+    assert "loud" in {json.loads(line)["name"] for line in listed.out.splitlines()}
+    assert "hear, hear" in listed.err
+
+
 @pytest.mark.skipif(importlib.util.find_spec("pip") is None, reason="an environment without pip installs nothing")
 async def test_an_installed_package_is_found(tmp_path):
     """What pip installs from a folder can be waited for: nothing else has to be told to wanpoll."""

@@ -289,8 +289,10 @@ def test_rest_without_the_other_fields(missing):
 
 @pytest.mark.parametrize("link", [None, "", "o.mp4", "ftp://h/o", 5, [LINK], {"url": LINK}])
 def test_rest_without_a_link(link):
-    """A file without a link is asked for again, even where its backup is there."""
-    assert is_unreadable(read_rest(FILE | {"file": FILE["file"] | {"download_url": link}}))
+    """A file without a link is asked for again; one with a second link alone has one."""
+    file = FILE["file"] | {"download_url": link}
+    assert is_unreadable(read_rest(FILE | {"file": file | {"backup_download_url": link}}))
+    assert one(read_rest(FILE | {"file": file | {"backup_download_url": LINK}})).media[0].url == LINK
 
 
 @pytest.mark.parametrize(
@@ -387,6 +389,14 @@ def test_refresh_without_a_file(media):
         PROVIDER.ask_refresh(outcome)
 
 
+@pytest.mark.parametrize(("kept", "asked"), [(99, "99"), ("9\udc809", "9%3F9")])
+def test_refresh_by_an_odd_id_of_a_file(kept, asked):
+    """One that was stored as a number, or with half of a character, is asked for all the same."""
+    request = PROVIDER.ask_refresh(evolve(OUTCOME, media=(Media(LINK, "video", file_id=kept),)))
+
+    assert request.url.endswith(f"?file_id={asked}")
+
+
 # -- saying why --------------------------------------------------------------------------------------------------------
 
 
@@ -421,10 +431,11 @@ def test_no_answer_ends_without_its_word(answer, status):
 
 @given(bent((FILE,), *WORDS) | junk(*WORDS), statuses)
 def test_no_success_without_media(answer, status):
-    """Whatever becomes of the file's answer: it completes the success with the link at its path, or nothing."""
+    """Whatever becomes of the file's answer: it completes the success with the link at its path, or the second one."""
     for end in ends(read_rest(answer, status)):
         assert (status, end.status) == (200, Status.SUCCEEDED)
-        assert [media.url for media in end.media] == [answer["file"]["download_url"]]
+        (media,) = end.media
+        assert media.url in (answer["file"].get("download_url"), answer["file"].get("backup_download_url"))
         assert end.media[0].file_id == "99"
 
 

@@ -18,6 +18,7 @@ from wanpoll.cli import OK, SOME_FAILED
 from wanpoll.cli._context import read_context
 from wanpoll.cli._ids import STANDARD_INPUT
 from wanpoll.cli._meaning import Meaning
+from wanpoll.cli._quietly import quietly
 from wanpoll.cli._texts import printable
 from wanpoll.exceptions import UsageError
 from wanpoll.providers import Provider, Reply, find
@@ -25,7 +26,7 @@ from wanpoll.providers import Provider, Reply, find
 
 def run(arguments: argparse.Namespace) -> int:
     """Explain the answer that `arguments` name; the exit code tells whether it was understood."""
-    provider = _knowing_its_key(find(arguments.provider))
+    provider = _knowing_its_key(quietly(find, arguments.provider))
     tasks = _tasks(provider, arguments.ids, arguments.context)
     reply = Reply(arguments.status, _body(arguments.file, provider.max_body), time.time())
     try:

@@ -8,6 +8,7 @@ import sys
 
 from attrs import asdict, frozen
 
+from wanpoll.cli._quietly import quietly
 from wanpoll.cli._texts import json_line, printable
 from wanpoll.providers import Provider, available
 
@@ -63,7 +64,7 @@ HEADINGS = ("name", "base URL", "key", "quota", "interval", "batch", "cancel", "
 
 def run(arguments: argparse.Namespace) -> int:
     """Print all providers, and on stderr those of other packages that cannot be used."""
-    found = available()
+    found = quietly(available)
     rows = [Row.of(provider) for provider in found.providers.values()]
     print("\n".join(map(json_line, map(asdict, rows))) if arguments.json else _table([row.cells() for row in rows]))
     for each in found.broken:

@@ -17,6 +17,7 @@ from wanpoll.cli import OK, SOME_FAILED, exit_code
 from wanpoll.cli._context import read_context
 from wanpoll.cli._ids import read_ids
 from wanpoll.cli._lines import for_machines, for_people
+from wanpoll.cli._quietly import quietly
 from wanpoll.cli._texts import counted, number, printable, tasks
 from wanpoll.cli._views import Problems, View, chosen, remark
 from wanpoll.exceptions import ProviderRefused, WaitTimeout
@@ -32,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     logging.getLogger("wanpoll").addHandler(logging.NullHandler())
     ids = read_ids(arguments.ids, sys.stdin)
     # Everything that can be wrong is found before the first question.
-    found, context = find(arguments.provider), read_context(arguments.context)
+    found, context = quietly(find, arguments.provider), read_context(arguments.context)
     provider = found.configured(base_url=arguments.base_url, interval=arguments.interval).bind(os.environ)
     provider.check_context(context)
     wanted = [Task(provider.check_id(each), context=context) for each in ids]

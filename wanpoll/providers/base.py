@@ -341,4 +341,4 @@ class Provider(Settings, abc.ABC):
 
 def quoted(task_id: str) -> str:
     """`task_id` as one segment of a URL's path."""
-    return task_id if _UNRESERVED.fullmatch(task_id) else quote(task_id, safe="")
+    return task_id if _UNRESERVED.fullmatch(task_id) else quote(task_id, safe="", errors="replace")

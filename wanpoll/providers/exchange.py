@@ -3,12 +3,16 @@
 (Annotations are evaluated in this file: `typing.get_type_hints` looks them up in the public module.)
 """
 
+import re
 from collections.abc import Mapping
 
 from attrs import field, frozen
 
 from wanpoll._core.model import NOTHING
 from wanpoll._core.readings import Reading
+from wanpoll.exceptions import UsageError
+
+_BREAKS = re.compile(r"[\r\n\0]")
 
 
 @frozen
@@ -19,6 +23,14 @@ class Request:
     url: str
     headers: Mapping[str, str] = field(default=NOTHING, repr=False)
     body: bytes | None = field(default=None, repr=False)
+
+
+def sendable(request: Request) -> Request:
+    """`request`, if its headers can be sent. Raises `UsageError`, without values, for one with a line break."""
+    for name, value in request.headers.items():
+        if _BREAKS.search(f"{name}{value}"):
+            raise UsageError(f"the header {name[:40]!r} holds a line break or a NUL: mend what signs requests")
+    return request
 
 
 @frozen

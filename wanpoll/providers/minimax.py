@@ -49,6 +49,7 @@ ERRORS = (
 )
 
 MEDIA = (MediaPath("file.download_url", "video", backup="backup_download_url"),)
+_BACKUP = (MediaPath("file.backup_download_url", "video"),)
 
 LINK_LIFE = 3600.0
 """Seconds that a file's link is taken to live where it does not tell. No document says; 1 h and 9 h are reported, and
@@ -140,8 +141,9 @@ def read_file(provider: Provider, file_id: str, reply: Reply) -> tuple[Media, ..
     if reply.status == 200 and not _code(provider, document):
         file = document.get("file")
         check_echo(provider.name, "file.file_id", file.get("file_id") if isinstance(file, dict) else None, file_id)
-        if media := provider.media(MEDIA, document, reply, link_life=LINK_LIFE):
-            return tuple(evolve(each, file_id=file_id) for each in media)
+        for paths in (MEDIA, _BACKUP):  # a second link alone is a link, too
+            if media := provider.media(paths, document, reply, link_life=LINK_LIFE):
+                return tuple(evolve(each, file_id=file_id) for each in media)
     code, message = _problem(document)
     if reply.status != 200 or code or message:
         return provider.read_error(reply, code, message)
@@ -189,7 +191,7 @@ class MiniMaxFiles(Provider):
     def _kept(self, outcome: Outcome) -> str:
         for media in outcome.media:
             if media.file_id:
-                return media.file_id
+                return str(media.file_id)  # one that was stored may have become a number
         raise NotSupported(
             f"{self.name}: task {outcome.task.id} has no file to ask for again (only MiniMax's results are files); "
             "download its media while their links live"
