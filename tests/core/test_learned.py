@@ -280,6 +280,41 @@ def test_classes_are_told_apart() -> None:
     assert learned.named("slow").whole.table.quantile(0.5) > 500.0
 
 
+def test_the_class_of_a_task_is_the_one_that_an_answer_names() -> None:
+    """Unless the user has named one; the first answers are read in full, since they may tell."""
+    bench = Bench(schedule="economy")
+    for task in (Task("told", NAME, kind="mine"), Task("untold", NAME)):
+        bench.machine.track(NAME, task, 0.0, expires_in=1e5, age=100.0)
+    for ticket in bench.take():
+        assert ticket.thorough
+        (task,) = ticket.tasks
+        bench.answer(ticket, Answer((Observation(task.id, Status.RUNNING, kind="theirs"),)))
+    ended = bench.next_ticket()
+    assert ended is not None
+    assert not ended.thorough
+    bench.answer(ended, Answer((Observation(ended.tasks[0].id, Status.SUCCEEDED),)))
+    last = bench.next_ticket()
+    assert last is not None
+    bench.answer(last, Answer((Observation(last.tasks[0].id, Status.SUCCEEDED),)))
+
+    classes = bench.machine.statistics(bench.now).accounts[NAME].classes
+    assert {name: each.ends for name, each in classes.items() if each.ends} == {"mine": 1, "theirs": 1}
+
+
+def test_an_age_that_is_never_told_is_not_looked_for_for_ever() -> None:
+    """Three answers are read in full; a provider that has not told it by then does not."""
+    bench = Bench(schedule="economy")
+    bench.track("a")
+    thorough = []
+    for _ in range(5):
+        ticket = bench.next_ticket()
+        assert ticket is not None
+        thorough.append(ticket.thorough)
+        bench.answer(ticket, NOT_YET[Status.RUNNING])
+
+    assert thorough == [True, True, True, False, False]
+
+
 def test_a_million_kinds_need_no_more_memory() -> None:
     """From some number on they share one class; a kind of ten kilobytes is cut."""
     learned = Learned(Cadence(INTERVAL), "economy")

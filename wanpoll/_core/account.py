@@ -39,6 +39,7 @@ _PROMOTED_AT_ONCE = 1000
 _HEEDED = 1000  # tasks at the most: an account with more has others to learn from
 _LOOKED_AT = 16  # of those that are due
 _GOLDEN = 2_654_435_769  # 2**32 / the golden ratio: multiples of it spread evenly
+_TOLD_BY = 3  # answers that may tell the age of a task; a provider that has not by then never does
 _BREATH = 2 * RESOLUTION
 _PRUNE_FROM = 1000
 
@@ -113,7 +114,7 @@ class Account:
         if head is not None:
             self._move_up(head, now, now)
         if news is not News.NONE:
-            alike = [each for each in self._youngest(_HEEDED) if each.task.kind == entry.task.kind]
+            alike = [each for each in self._youngest(_HEEDED) if each.kind == entry.kind]
             for each, at in self.learned.sooner(news, entry, alike, now):
                 self._move_up(each, at, now)
 
@@ -182,7 +183,7 @@ class Account:
             listed = 0 if self.scan is None else self.scan.covered
             self.learned.asked(now - job.due_at, max(0, len(self.tasks) - listed), self.budget.allowed(now))
         if self.learned is not None or self.scan is not None:
-            ticket.thorough = isinstance(job, Entry) and job.born is None
+            ticket.thorough = any(isinstance(each, Entry) and _may_tell_more(each) for each in jobs)
         for job in jobs:
             job.urgent = False
             job.ticket = ticket
@@ -306,6 +307,11 @@ class Account:
         if self.refused is not None:
             return bool(self.urgent) and not self.in_flight
         return bool(_skip_stale(self.due) or self.urgent)
+
+
+def _may_tell_more(entry: Entry) -> bool:
+    """Whether the next answer is to be read in full: for the age and the class of a task, or not at all."""
+    return entry.polls == 0 or (entry.born is None and entry.polls < _TOLD_BY)
 
 
 def _prune(queue: deque[Job]) -> None:

@@ -43,6 +43,7 @@ class Entry:
         "born",
         "due_at",
         "expires_at",
+        "kind",
         "listed_end",
         "misses",
         "overtaken",
@@ -68,6 +69,7 @@ class Entry:
     def __init__(self, account: Account, task: Task, tracked_at: float, expires_at: float) -> None:
         self.account = account
         self.task = task
+        self.kind = task.kind  # or what an answer told
         self.tracked_at = tracked_at
         self.expires_at = expires_at
         self.due_at = tracked_at

@@ -177,6 +177,8 @@ class Judge:
         status = seen.status
         if entry.born is None and seen.submitted_at is not None and self.epoch is not None:
             entry.born = min(now, seen.submitted_at.timestamp() - self.epoch)
+        if entry.kind is None:
+            entry.kind = seen.kind
         if status is None:
             self._standing.unknown_word(entry.account, seen.word)
             self._goes_on(entry, ticket, entry.status, seen.progress, now, heard_at)

@@ -94,7 +94,7 @@ class Learned:
         if zlib.crc32(entry.task.id.encode()) % _SCOUTS == 0:
             entry.scout = now >= self._scouted_at + _SCOUT_GAP * self.cadence.interval
             self._scouted_at = now if entry.scout else self._scouted_at
-        known = self.named(entry.task.kind)
+        known = self.named(entry.kind)
         if known.line.is_long and entry.born >= known.line.latest:
             known.line.waits(entry)
             return self._after(entry, self._until_begun(known, entry, now), now)
@@ -108,7 +108,7 @@ class Learned:
         """
         if entry.born is None:
             return self.cadence.next(entry.task.id, entry.polls, now), News.NONE
-        known = self.named(entry.task.kind)
+        known = self.named(entry.kind)
         since = entry.born if heard_at is None else heard_at
         news = known.whole.survived(entry.born, since - entry.born, now - entry.born)
         if entry.status is Status.PENDING:
@@ -127,7 +127,7 @@ class Learned:
         """
         if entry.born is None:
             return News.NONE
-        known, news = self.named(entry.task.kind), News.NONE
+        known, news = self.named(entry.kind), News.NONE
         since = entry.born if heard_at is None else heard_at
         whole = _seconds(seen.submitted_at, seen.finished_at)
         if whole is not None:
@@ -151,7 +151,7 @@ class Learned:
 
     def next_in_line(self, entry: Entry) -> Entry | None:
         """Who has begun, most likely, since `entry` has ended, or has begun although it is younger."""
-        line = self.named(entry.task.kind).line
+        line = self.named(entry.kind).line
         if not (line.is_tried if entry.alive else line.keeps_order):
             return None
         head = line.head()
@@ -168,7 +168,7 @@ class Learned:
                 yield each, max(now, (each.born or now) + age)
         if news is News.STRANGE:
             return
-        known = self.named(entry.task.kind)
+        known = self.named(entry.kind)
         for each in planned:
             heard_at = each.answered_at
             if each.born is not None and (heard_at is None or each.status is not Status.PENDING):
@@ -180,7 +180,7 @@ class Learned:
         since = entry.tracked_at if entry.answered_at is None else entry.answered_at
         if entry.born is None:  # nothing is known: as if few of many ended in an interval
             return _square(now - since, self.cadence.interval)
-        known = self.named(entry.task.kind)
+        known = self.named(entry.kind)
         began, placement = self._clock_of(known, entry)
         if entry.answered_at is None:
             since = entry.born

@@ -28,6 +28,8 @@ class Observation:
     `progress` is 0..1 or None. The rest matters for final states only. `usage` and `raw` are the provider's own
     documents, which may hold keys and signed URLs: like `follow_up`, they are left out of the repr.
 
+    `kind` names the class of alike tasks that this one is of (its model, say), where the answer tells.
+
     `follow_up` is set where the result is complete only after a second request, and holds what that request needs (a
     file's id, an address): the task has not ended until the rest of it is there.
     """
@@ -42,6 +44,7 @@ class Observation:
     submitted_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    kind: str | None = field(default=None, repr=False)
     raw: Mapping[str, Any] = field(default=NOTHING, repr=False)
     follow_up: str | None = field(default=None, repr=False)
 

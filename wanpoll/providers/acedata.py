@@ -114,7 +114,7 @@ class AceData(Provider):
 
     def _single(self, task: Task, document: Mapping[str, Any], reply: Reply) -> Reading:
         given = document.get("id")
-        if given == task.id and not self.explaining and (status := not_done(document)):
+        if given == task.id and self.takes_shortcuts and (status := not_done(document)):
             return NOT_YET[status]
         if not document:
             self.note("an empty object: no such task")
@@ -140,7 +140,7 @@ class AceData(Provider):
         return Answer(tuple(found.values()))
 
     def _observe(self, task_id: str, record: Mapping[str, Any], reply: Reply) -> Observation:
-        if not self.explaining and (status := not_done(record)):
+        if self.takes_shortcuts and (status := not_done(record)):
             return Observation(task_id, status)
         facts = read_facts(record)
         if facts.word:
@@ -148,7 +148,7 @@ class AceData(Provider):
         rule = decide(facts)
         self.note(f"{rule.says}: {rule.status.value if rule.status else 'not an end'}")
         if rule.status is None or not rule.status.is_final:
-            return Observation(task_id, rule.status, facts.word)
+            return Observation(task_id, rule.status, facts.word, submitted_at=read_moment(record.get("created_at")))
         succeeded = rule.status is Status.SUCCEEDED
         if not succeeded:
             self.note(place_of_reason(facts))

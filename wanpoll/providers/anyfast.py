@@ -16,7 +16,7 @@ from wanpoll.exceptions import DecodeError
 from wanpoll.providers.base import Provider, quoted
 from wanpoll.providers.exchange import Reply, Request
 from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict, is_link
-from wanpoll.providers.wire import decode, id_text, read_error_words, read_moment
+from wanpoll.providers.wire import decode, id_text, read_error_words, read_moment, text_or_none
 
 NO_SUCH_TASK = "task_not_exist"
 """The code of HTTP 400 for a task that is not known, or is another account's."""
@@ -116,9 +116,12 @@ class AnyFast(Provider):
         progress = _progress(data.get("progress"))
         if progress is not None:
             self.note(f"data.progress: {progress:.0%} done")
-        if status is not None and progress is None:
+        if status is not None and progress is None and self.takes_shortcuts:
             return NOT_YET[status]
-        return Answer((Observation(task.id, status, word, progress),))
+        submitted, started = read_moment(data.get("submit_time")), read_moment(data.get("start_time"))
+        kind = text_or_none(data.get("action"))
+        seen = Observation(task.id, status, word, progress, submitted_at=submitted, started_at=started, kind=kind)
+        return Answer((seen,))
 
     def _end(self, task: Task, status: Status, document: Mapping[str, Any], reply: Reply) -> Observation:
         data = document["data"]
@@ -131,6 +134,7 @@ class AnyFast(Provider):
             submitted_at=read_moment(data.get("submit_time")),
             started_at=read_moment(data.get("start_time")),
             finished_at=read_moment(data.get("finish_time")),
+            kind=text_or_none(data.get("action")),
             raw=document,
         )
 

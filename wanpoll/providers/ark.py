@@ -28,7 +28,7 @@ from wanpoll.exceptions import DecodeError, NotSupported
 from wanpoll.providers.base import Provider, quoted
 from wanpoll.providers.exchange import Reply, Request
 from wanpoll.providers.rules import ErrorRule, MediaPath, Verdict
-from wanpoll.providers.wire import check_echo, id_text, read_moment, read_object, read_problem
+from wanpoll.providers.wire import check_echo, id_text, read_moment, read_object, read_problem, text_or_none
 
 WORDS: Mapping[str, Status] = {
     "queued": Status.PENDING,
@@ -90,7 +90,7 @@ class Ark(Provider):
             listed = tuple(self._listed(tasks, document, reply))
             self.note(f"{len(listed)} of {len(tasks)} tasks are among the items")
             return Answer(listed)
-        plain = None if self.explaining else _not_yet(tasks[0], document)
+        plain = _not_yet(tasks[0], document) if self.takes_shortcuts else None
         return plain or Answer((self._state(tasks[0], document, reply),))
 
     def ask_refresh(self, outcome: Outcome) -> Request:
@@ -139,7 +139,8 @@ class Ark(Provider):
         check_echo(self.name, "id", document.get("id"), task.id)
         status = self.state(WORDS, word, f"{task.id}: status")
         if status is None or not status.is_final:
-            return Observation(task.id, status, word)
+            submitted, kind = read_moment(document.get("created_at")), text_or_none(document.get("model"))
+            return Observation(task.id, status, word, submitted_at=submitted, kind=kind)
         return self._end(task, status, document, reply)
 
     def _end(self, task: Task, status: Status, document: Mapping[str, Any], reply: Reply) -> Observation:
@@ -152,6 +153,7 @@ class Ark(Provider):
             usage=usage if isinstance(usage, dict) else NOTHING,
             submitted_at=read_moment(document.get("created_at")),
             finished_at=read_moment(document.get("updated_at")),
+            kind=text_or_none(document.get("model")),
             raw=document,
         )
 

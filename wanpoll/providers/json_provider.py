@@ -9,6 +9,7 @@ the rest (several ids in one question, a second request, tokens made per request
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
@@ -20,7 +21,7 @@ from wanpoll.exceptions import DecodeError, NotSupported, UsageError
 from wanpoll.providers.base import Provider, quoted
 from wanpoll.providers.exchange import Reply, Request
 from wanpoll.providers.rules import Check, ErrorRule, MediaPath, Verdict, may_tell_of_task, must
-from wanpoll.providers.wire import LINK_LIFE, check_echo, id_text, read_moment, read_object
+from wanpoll.providers.wire import LINK_LIFE, check_echo, id_text, read_moment, read_object, text_or_none
 
 _SPOT = re.compile(r"[^\s.\[\]]+(\.[^\s.\[\]]+)*")
 _ID_ONCE = re.compile(r"[!-z|~]*\{id\}[!-z|~]*")  # printable ASCII without braces around it
@@ -122,8 +123,9 @@ class JsonRules:
 
     The rest: `media`; `failure`, the paths of code and message in a task that failed, and `error`, those in the error
     of a question; `progress`, a number or a text such as "45%", of which `scale` is all (100, say); `times`, the paths
-    of the submission, the start and the end (ISO text, Unix seconds or milliseconds); `usage`, that of a mapping.
-    `link_life` is for how many seconds a link lives that does not tell itself.
+    of the submission, the start and the end (ISO text, Unix seconds or milliseconds); `usage`, that of a mapping;
+    `kind`, that of the name of alike tasks, a model say. `link_life` is for how many seconds a link lives that does
+    not tell itself.
     """
 
     path: str = field(validator=_address)
@@ -144,6 +146,7 @@ class JsonRules:
     scale: float = field(default=1.0, validator=_positive)
     times: Sequence[str | None] = field(default=(None, None, None), validator=_spots(3))
     usage: str | None = field(default=None, validator=_spot_or_none)
+    kind: str | None = field(default=None, validator=_spot_or_none)
     link_life: float = field(default=LINK_LIFE.total_seconds(), validator=_positive)
     method: str = field(default="GET", validator=must(lambda value: value in ("GET", "POST"), "give 'GET' or 'POST'"))
     cancel: str | None = field(default=None, validator=_address_or_none)
@@ -246,7 +249,7 @@ class JsonProvider(Provider):
         task, document = tasks[0], read_object(self.name, reply.body, reply.status)
         if reply.status >= 300:
             return self._error(task, document, reply)
-        plain = None if self.explaining else self.RULES.not_yet(task, document)
+        plain = self.RULES.not_yet(task, document) if self.takes_shortcuts else None
         return plain or self._state(task, document, reply)
 
     def ask_cancel(self, task: Task) -> Request:
@@ -273,7 +276,10 @@ class JsonProvider(Provider):
             progress = _fraction(value_at(rules.progress, document), rules.scale)
             if progress is not None:
                 self.note(f"{rules.progress}: {progress:.0%} done")
-            return Answer((Observation(task.id, status, word, progress),))
+            submitted, started, _ = self._times(document)
+            kind = text_or_none(value_at(rules.kind, document))
+            seen = Observation(task.id, status, word, progress, submitted_at=submitted, started_at=started, kind=kind)
+            return Answer((seen,))
         return Answer((self._end(task, status, document, reply),))
 
     def _error(self, task: Task, document: Mapping[str, Any], reply: Reply) -> Reading:
@@ -289,7 +295,7 @@ class JsonProvider(Provider):
     def _end(self, task: Task, status: Status, document: Mapping[str, Any], reply: Reply) -> Observation:
         rules = self.RULES
         usage = value_at(rules.usage, document)
-        submitted, started, finished = (read_moment(value_at(path, document)) for path in rules.times)
+        submitted, started, finished = self._times(document)
         return Observation(
             task.id,
             status,
@@ -301,8 +307,12 @@ class JsonProvider(Provider):
             submitted_at=submitted,
             started_at=started,
             finished_at=finished,
+            kind=text_or_none(value_at(rules.kind, document)),
             raw=document,
         )
+
+    def _times(self, document: Mapping[str, Any]) -> list[datetime | None]:
+        return [read_moment(value_at(path, document)) for path in self.RULES.times]
 
     def _failure(self, status: Status, document: Mapping[str, Any]) -> Failure | None:
         code, message = _reason(self.RULES.failure, document)

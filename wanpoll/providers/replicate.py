@@ -47,6 +47,7 @@ class Replicate(JsonProvider):
         error=("title", "detail"),
         times=("created_at", "started_at", "completed_at"),
         usage="metrics",
+        kind="model",
         link_life=3600.0,
         cancel="predictions/{id}/cancel",
     )

@@ -251,6 +251,11 @@ def id_text(value: Any) -> str | None:
     return str(value) if type(value) is int else None
 
 
+def text_or_none(value: Any) -> str | None:
+    """`value`, if it is a text with something in it."""
+    return value if type(value) is str and value else None
+
+
 def check_echo(provider: str, path: str, echoed: Any, asked: str) -> None:
     """Raise `DecodeError` where the answer names another id than the one that was asked about."""
     if echoed is not None and echoed != "" and id_text(echoed) != asked:
