@@ -42,9 +42,10 @@ class Poller:
     `poll_timeout` ends a question without an answer (seconds), `max_in_flight` bounds those under way for each
     account, and `remember` outcomes are kept for each account, so that a task that ended is answered at once.
 
-    `schedule` says when to ask: "fixed", at the interval that the provider advises; "economy", with as few requests as
-    give the same mean lag; "fast", with as little lag as the same requests give. The last two learn how long tasks of
-    one `Task.kind` take, and know a task's age from `Task.submitted_at` or from the provider's answers.
+    `schedule` says when to ask: "economy", with as few requests as give the mean lag of the interval that the provider
+    advises; "fast", with as little lag as its requests give; "fixed", at that interval. The first two learn how long
+    tasks of one `Task.kind` take, and know a task's age from `Task.submitted_at` or from the provider's answers; where
+    neither tells it, a task is asked about at the interval.
 
     Use it as `async with Poller(...) as poller:`. Raises `UsageError` for a missing key or a bad argument.
     """

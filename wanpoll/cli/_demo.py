@@ -7,6 +7,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
+from datetime import UTC, datetime
 
 from attrs import frozen
 
@@ -132,7 +133,7 @@ class Demo:
         counts = [self._count * share.parts // parts for share in SHARES]
         counts[0] += self._count - sum(counts)
         return [
-            Task(task_id, share.system)
+            Task(task_id, share.system, kind=share.shape, submitted_at=datetime.now(UTC))
             for share, count in zip(SHARES, counts, strict=True)
             for task_id in self._simulator.submit(count, dialect=share.system, shape=share.shape)
         ]
