@@ -13,6 +13,7 @@ import pytest
 
 from tests.core.harness import NAME, Bench
 from wanpoll import Poller, Rate, Status, Task
+from wanpoll._core import events as ev
 from wanpoll._core.cadence import Cadence
 from wanpoll._core.entries import Entry, Ticket
 from wanpoll._core.learned import MOST_CLASSES, Learned
@@ -331,6 +332,24 @@ def test_only_three_schedules_are_known() -> None:
     """The poller says so."""
     with pytest.raises(UsageError, match="'fixed', 'economy', 'fast'"):
         Poller(DashScope("sk-key"), schedule="thrifty")
+
+
+def test_observers_are_told_what_was_learned_and_how_late_ends_were_known() -> None:
+    """Each new estimate of a class, and for each end with a time how long ago it was."""
+    bench = Bench(schedule="economy")
+    bench.machine.begin(EPOCH.timestamp())
+    for number in range(5):
+        bench.track(f"t{number}", age=100.0)
+        ticket = bench.next_ticket()
+        assert ticket is not None
+        finished = EPOCH + timedelta(seconds=bench.now - 4.0) if number else None
+        bench.answer(ticket, Answer((Observation(f"t{number}", Status.SUCCEEDED, finished_at=finished),)))
+    ends = [event for event in bench.events if isinstance(event, ev.TaskEnded)]
+    learned = [event for event in bench.events if isinstance(event, ev.ClassLearned)]
+
+    assert [event.lag for event in ends] == [None, *[pytest.approx(4.0)] * 4]
+    assert [event.known.ends for event in learned] == [1, 2, 3, 4, 5]
+    assert {(event.provider, event.kind, event.pressure) for event in learned} == {(NAME, "", 1.0)}
 
 
 def test_statistics_tell_what_was_learned() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 
 import pytest
+from attrs import evolve
 from prometheus_client import CollectorRegistry, generate_latest
 
 from tests.observers.helpers import TASK, ended, missed
 from wanpoll import DecodeError, MissingExtra, Status
-from wanpoll.observers import AccountThrottled, Asked, PollMissed, UnknownWord
+from wanpoll._core.model import ClassStatistics
+from wanpoll.observers import AccountThrottled, Asked, ClassLearned, PollMissed, UnknownWord
 from wanpoll.observers.prometheus import Metrics
 
 
@@ -60,6 +62,26 @@ def test_quota():
     registry = observed(AccountThrottled("dashscope", 0.5), AccountThrottled("dashscope", 0.25))
 
     assert registry.get_sample_value("wanpoll_quota_share", {"provider": "dashscope"}) == 0.25
+
+
+def test_what_was_learned():
+    """Quantiles and price by class, pressure and savings by account, and how late ends are known."""
+    known = ClassStatistics(300, 80.0, 120.0, 180.0, 5.5)
+    registry = observed(
+        ClassLearned("dashscope", "wan", known, 2.5, 70),
+        evolve(ended(), lag=3.0),
+        evolve(ended(), lag=9.0),
+        ended(),
+    )
+    of_class = {"provider": "dashscope", "class": "wan"}
+    median = registry.get_sample_value("wanpoll_task_seconds", {**of_class, "quantile": "0.5"})
+
+    assert median == 120.0
+    assert registry.get_sample_value("wanpoll_request_price_seconds", of_class) == 5.5
+    assert registry.get_sample_value("wanpoll_quota_pressure", {"provider": "dashscope"}) == 2.5
+    assert registry.get_sample_value("wanpoll_requests_saved", {"provider": "dashscope"}) == 70
+    assert registry.get_sample_value("wanpoll_detection_lag_seconds_sum", {"provider": "dashscope"}) == 12.0
+    assert registry.get_sample_value("wanpoll_detection_lag_seconds_count", {"provider": "dashscope"}) == 2
 
 
 def test_labels_are_few():

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from attrs import frozen
 
-from wanpoll._core.model import Failure, Outcome, Task, Update
+from wanpoll._core.model import ClassStatistics, Failure, Outcome, Task, Update
 from wanpoll._core.readings import CallReading
 from wanpoll.exceptions import ProviderRefused, WanpollError
 
@@ -21,10 +21,14 @@ class TaskChanged:
 
 @frozen
 class TaskEnded:
-    """A task ended. `waited` is the seconds since it was tracked."""
+    """A task ended. `waited` is the seconds since it was tracked.
+
+    `lag` is the seconds from its end, by the provider's clock, to the answer that told it; None where no answer says.
+    """
 
     outcome: Outcome
     waited: float
+    lag: float | None = None
 
 
 @frozen
@@ -58,6 +62,20 @@ class AccountRefused:
 
     provider: str
     error: ProviderRefused
+
+
+@frozen
+class ClassLearned:
+    """The schedule has estimated anew how long tasks of one `kind` ("" for those without one) take.
+
+    `pressure` and `saved` are those of the account, as in `AccountStatistics`.
+    """
+
+    provider: str
+    kind: str
+    known: ClassStatistics
+    pressure: float
+    saved: int
 
 
 @frozen
@@ -105,6 +123,7 @@ Event: TypeAlias = (
     | PollMissed
     | AccountThrottled
     | AccountRefused
+    | ClassLearned
     | UnknownWord
     | ScanStopped
     | CallEnded

@@ -9,8 +9,10 @@ from wanpoll._core.account import Account
 from wanpoll._core.batch import ALONE
 from wanpoll._core.budget import LONGEST_PAUSE
 from wanpoll._core.entries import Call, Entry, Purpose, Ticket
+from wanpoll._core.learned import Learned
 from wanpoll._core.ledger import Ledger
 from wanpoll._core.model import NOTHING, Failure, Outcome, Status
+from wanpoll._core.outcomes import by_id, completed, lag_of, outcome_of
 from wanpoll._core.readings import (
     Answer,
     Broken,
@@ -27,7 +29,7 @@ from wanpoll._core.readings import (
 from wanpoll._core.regime import News
 from wanpoll._core.schedule import RESOLUTION
 from wanpoll._core.standing import Standing
-from wanpoll.exceptions import DecodeError, TransportError, WanpollError
+from wanpoll.exceptions import DecodeError, WanpollError
 
 UNKNOWN_STREAK = 3
 """How many answers in a row must say "no such task": providers answer late about young tasks."""
@@ -65,7 +67,7 @@ class Judge:
         reading = self._standing.hear(ticket, reading, now)
         if isinstance(reading, Answer):
             ticket.poll_after = reading.poll_after
-        seen = _by_id(reading)
+        seen = by_id(reading)
         for job in ticket.jobs:
             if isinstance(job, Call):
                 self._call_answered(job, reading, now)
@@ -140,7 +142,7 @@ class Judge:
     ) -> None:
         """`said` of one task: by an observation of it, or by a reading that concerns all of the question."""
         if ticket.purpose is Purpose.REST:
-            said = _completed(entry, said)
+            said = completed(entry, said)
         if isinstance(said, Observation):
             self._seen(entry, ticket, said, now, self._polled(entry, now))
         elif isinstance(said, NoSuchTask):
@@ -192,9 +194,15 @@ class Judge:
             self.ledger.move(entry, Status.RUNNING)
             self._at_once(entry, ticket, now)
         else:
-            self._settle(entry, _outcome(entry, status, seen), now)
+            self._settle(entry, outcome_of(entry, status, seen), now)
         if is_news and entry.account.learned is not None:
             entry.account.heed(entry.account.learned.ended(entry, heard_at, seen, now), entry, now)
+            self._tell_learned(entry.account, entry.account.learned, entry.kind)
+
+    def _tell_learned(self, account: Account, learned: Learned, kind: str | None) -> None:
+        told = learned.to_tell(kind)
+        if told is not None:
+            self.ledger.say(account, ev.ClassLearned(account.name, *told, learned.pressure, round(learned.saved)))
 
     def _polled(self, entry: Entry, now: float) -> float | None:
         """An answer about the task is here; when the one before it was."""
@@ -299,20 +307,7 @@ class Judge:
         account.ended[outcome.task.id] = outcome
         while len(account.ended) > account.remember:
             del account.ended[next(iter(account.ended))]
-        self.ledger.say(entry, ev.TaskEnded(outcome, now - entry.tracked_at))
-
-
-def _by_id(reading: CallReading) -> dict[str, Observation | NoSuchTask]:
-    """What an answer says of each task. One that it names twice counts once."""
-    return {each.task_id: each for each in reversed(reading.observations)} if isinstance(reading, Answer) else {}
-
-
-def _completed(entry: Entry, said: Observation | NoSuchTask | CallReading) -> Observation | CallReading:
-    """The second answer about a result: whatever it lacks, the task has neither failed nor succeeded without it."""
-    if isinstance(said, Missed | Refused | Broken) or (isinstance(said, Observation) and said.follow_up is None):
-        return said
-    detail = f"the rest of the result was not given: {said.failure}" if isinstance(said, Rejected) else ""
-    return Missed(TransportError(entry.account.name, "error answer", detail=detail or "the result is not complete yet"))
+        self.ledger.say(entry, ev.TaskEnded(outcome, now - entry.tracked_at, lag_of(outcome, now, self.epoch)))
 
 
 def _was_last(entry: Entry, ticket: Ticket) -> bool:
@@ -323,19 +318,3 @@ def _was_last(entry: Entry, ticket: Ticket) -> bool:
 def _is_probe(ticket: Ticket) -> bool:
     """Whether the question tried an account that is refused."""
     return ticket.account.refused is not None and ticket.era == ticket.account.era
-
-
-def _outcome(entry: Entry, status: Status, seen: Observation) -> Outcome:
-    return Outcome(
-        entry.task,
-        status,
-        media=seen.media,
-        failure=seen.failure,
-        reason="expired" if status is Status.EXPIRED else None,
-        usage=seen.usage,
-        submitted_at=seen.submitted_at or entry.task.submitted_at,
-        started_at=seen.started_at,
-        finished_at=seen.finished_at,
-        polls=entry.polls,
-        raw=seen.raw,
-    )

@@ -43,9 +43,11 @@ _QUICKEST = 0.02  # the part of runs that are quicker than any that counts
 class Class:
     """Alike tasks: how long they take from their submission, how long they run, and who waits to begin."""
 
-    __slots__ = ("exact", "freed_at", "line", "runs", "steering", "whole")
+    __slots__ = ("exact", "freed_at", "line", "name", "runs", "steering", "told", "whole")
 
-    def __init__(self, interval: float, mode: str) -> None:
+    def __init__(self, name: str, interval: float, mode: str) -> None:
+        self.name = name
+        self.told = 0  # estimates, when it was last told what is known
         self.whole = new_placement(interval, mode)
         self.runs: Placement | None = None  # once one was seen to begin
         self.line = Line()
@@ -81,6 +83,14 @@ class Learned:
     def pressure(self) -> float:
         """How many times dearer the quota makes a request."""
         return math.exp(self._pressure * DEARER)
+
+    def to_tell(self, kind: str | None) -> tuple[str, ClassStatistics] | None:
+        """The name of the class and what is known of it, if that was estimated anew since it was told."""
+        known = self.named(kind)
+        if known.whole.estimates == known.told:
+            return None
+        known.told = known.whole.estimates
+        return known.name, known.statistics()
 
     def statistics(self) -> dict[str, ClassStatistics]:
         """What is known of each class."""
@@ -193,7 +203,7 @@ class Learned:
         if found is None:
             if len(self._classes) >= MOST_CLASSES and name:
                 return self.named(None)
-            found = self._classes[name] = Class(self.cadence.interval, self.mode)
+            found = self._classes[name] = Class(name, self.cadence.interval, self.mode)
         return found
 
     def _begins(self, known: Class, entry: Entry, heard_at: float, now: float) -> None:

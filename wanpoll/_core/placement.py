@@ -30,6 +30,7 @@ _LATE = 0.1  # of the elapsed time: the longest silence of very old tasks
 _FLOOR = 1 / 15  # of an interval
 _CHEAPEST, _DEAREST = math.log(1 / 3000), math.log(30.0)  # intervals
 _ENOUGH = 0.003  # the part of tasks whose plan does not matter, at the least
+_CAUTION = 2.0  # ends that justify one more interval of silence: a class that is not known is asked as if fixed
 _UNSEEN, _KNOWN = 1.5, 4.0  # of tasks that nothing but the prior tells of: so many of 4 and those that were seen
 _MOST_POLLS = 300
 _CLOSE = 0.02  # how near the forecast has to come to what is wanted
@@ -42,13 +43,15 @@ _FORGET = 15.0  # ends' worth, where some were strange
 class Placement:
     """Where the polls of tasks with one life table go."""
 
-    __slots__ = ("_due", "_next", "_regime", "mode", "price", "table")
+    __slots__ = ("_daring", "_due", "_next", "_regime", "estimates", "mode", "price", "table")
 
     def __init__(self, table: LifeTable, mode: str, price: float) -> None:
         self.table = table
         self.mode = mode
         self.price = price  # seconds of lag that a request is worth
         self._next: dict[tuple[int, int, int], float] = {}
+        self.estimates = 0  # how many there were
+        self._daring = 1.0  # intervals of silence that what is known may justify
         self._due = 1  # ends at which to estimate anew
         self._regime = Regime(table)
 
@@ -93,6 +96,8 @@ class Placement:
 
     def solve(self) -> None:
         """Estimate anew, and find the price at which the plan has the lag, or makes the requests, that are wanted."""
+        self.estimates += 1
+        self._daring = 1.0 + self.table.known / _CAUTION
         self.table.estimate()
         self._regime.estimated()
         interval = self.table.interval
@@ -141,7 +146,7 @@ class Placement:
         """`begun` are the moments at `elapsed`."""
         interval = self.table.interval
         # A step is about as the cube root of its price, and so is the longest.
-        longest = max(LONGEST_SILENCE * interval, _LATE * elapsed) * math.exp(pressure / 3.0)
+        longest = max(min(LONGEST_SILENCE, self._daring) * interval, _LATE * elapsed) * math.exp(pressure / 3.0)
         price *= math.exp(pressure)
         return max(self.table.reached(begun, elapsed, price / 2 * interval, longest) - elapsed, _FLOOR * interval)
 

@@ -1,10 +1,10 @@
-"""Metrics for Prometheus (extra `prometheus`). Labels are few: no task ids, no messages."""
+"""Metrics for Prometheus (extra `prometheus`). Labels are few: no task ids or messages, and at most 256 classes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wanpoll._core.events import AccountThrottled, Asked, Event, PollMissed, TaskEnded
+from wanpoll._core.events import AccountThrottled, Asked, ClassLearned, Event, PollMissed, TaskEnded
 from wanpoll.exceptions import MissingExtra
 
 if TYPE_CHECKING:
@@ -35,6 +35,26 @@ class Metrics:
             registry=kept,
             buckets=(1, 5, 15, 30, 60, 120, 300, 600, 1200, 3600, 86_400),
         )
+        self._lag = prometheus.Histogram(
+            "wanpoll_detection_lag_seconds",
+            "From the end at the provider to the answer that told it",
+            ["provider"],
+            registry=kept,
+            buckets=(1, 2, 4, 8, 15, 30, 60, 120, 300),
+        )
+        of_class = ["provider", "class"]
+        self._duration = prometheus.Gauge(
+            "wanpoll_task_seconds", "Within which a part of the tasks ends", [*of_class, "quantile"], registry=kept
+        )
+        self._price = prometheus.Gauge(
+            "wanpoll_request_price_seconds", "Lag that a request is worth", of_class, registry=kept
+        )
+        self._pressure = prometheus.Gauge(
+            "wanpoll_quota_pressure", "How many times dearer the quota makes requests", ["provider"], registry=kept
+        )
+        self._saved = prometheus.Gauge(
+            "wanpoll_requests_saved", "Requests fewer than at the advised interval", ["provider"], registry=kept
+        )
         self._share = prometheus.Gauge("wanpoll_quota_share", "Part of the quota in use", ["provider"], registry=kept)
 
     def __call__(self, event: Event) -> None:
@@ -47,5 +67,17 @@ class Metrics:
         elif isinstance(event, TaskEnded):
             self._ended.labels(event.outcome.task.provider, event.outcome.status.value).inc()
             self._waited.labels(event.outcome.task.provider).observe(event.waited)
+            if event.lag is not None:
+                self._lag.labels(event.outcome.task.provider).observe(event.lag)
+        elif isinstance(event, ClassLearned):
+            self._learned(event)
         elif isinstance(event, AccountThrottled):
             self._share.labels(event.provider).set(event.share)
+
+    def _learned(self, event: ClassLearned) -> None:
+        known, labels = event.known, (event.provider, event.kind)
+        for quantile, seconds in (("0.1", known.p10), ("0.5", known.p50), ("0.9", known.p90)):
+            self._duration.labels(*labels, quantile).set(seconds)
+        self._price.labels(*labels).set(known.price)
+        self._pressure.labels(event.provider).set(event.pressure)
+        self._saved.labels(event.provider).set(event.saved)
