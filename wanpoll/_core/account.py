@@ -7,7 +7,7 @@ quota; its slot in the schedule is its deadline meanwhile), *in flight*, or *par
 from __future__ import annotations
 
 import itertools
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -76,7 +76,8 @@ class Account:
         self.due: deque[Job] = deque()
         self.urgent: deque[Job] = deque()
         self._unguarded: deque[tuple[float, Job]] = deque()  # since when they wait, without a deadline in the schedule
-        self.in_flight: dict[Ticket, None] = {}  # oldest first
+        # Oldest first. (A dict would look through all that have left, to find the first after a burst.)
+        self.in_flight: OrderedDict[Ticket, None] = OrderedDict()
         self.ghosts: dict[str, Ticket] = {}  # questions under way about tasks that were forgotten
         self._urgent_run = 0  # urgent questions since the last one that was not
         self._turns = 0
