@@ -54,6 +54,7 @@ class Entry:
         "problem",
         "progress",
         "queue",
+        "retried",
         "scout",
         "slot",
         "split",
@@ -87,6 +88,7 @@ class Entry:
         self.problem: WanpollError | None = None
         self.polls = 0
         self.misses = 0
+        self.retried = False  # the last answer came after a question that failed
         self.unknowns = 0
         self.born: float | None = None  # when it was submitted, where that is known
         self.begun: float | None = None  # when it began to run, where PENDING was seen before

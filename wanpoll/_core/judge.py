@@ -210,6 +210,7 @@ class Judge:
         self.ledger.polls += 1
         entry.polls += 1
         entry.answered_at = entry.polled_at = now
+        entry.retried = entry.misses > 0 or entry.stale
         entry.misses = 0
         entry.split = 0
         entry.stale = False

@@ -30,6 +30,7 @@ _SCOUT_STEP = 1.0, 2.0  # in the middle of a silence that is longer than so many
 _SCOUT_GAP = 1.0  # one that begins in so many intervals is enough
 _ALIKE, _PROBED = 0.25, 3  # how much older, by a part of its age, a task may be that tells of another; how many tell
 _AT_HEAD = 4.0  # intervals after which the head of a line is asked, if no end was seen that let it begin
+_SLACK = 0.2  # intervals by which a time may contradict the answers: clocks differ, and so do their seconds
 _TRUSTED = 20  # runs that were seen before their distribution is planned with
 _REGULAR = 1.05  # intervals between two polls of the fixed schedule, on average: it never asks sooner than advised
 _FEWEST = 100  # tasks whose polls tell what is usual; of more tasks, one poll each does
@@ -121,10 +122,10 @@ class Learned:
         known = self.named(entry.kind)
         since = entry.born if heard_at is None else heard_at
         news = known.whole.survived(entry.born, since - entry.born, now - entry.born)
-        if entry.status is Status.PENDING:
+        if entry.status is Status.PENDING and entry.begun is None:
             known.line.waits(entry)
             return self._after(entry, self._until_begun(known, entry, now), now), news
-        if began:
+        if began and entry.begun is None:
             self._begins(known, entry, since, now)
         elif entry.begun is not None and known.runs is not None:
             news = max(news, known.runs.survived(entry.born, since - entry.begun, now - entry.begun))
@@ -139,25 +140,29 @@ class Learned:
             return News.NONE
         known, news = self.named(entry.kind), News.NONE
         since = entry.born if heard_at is None else heard_at
-        whole = _seconds(seen.submitted_at, seen.finished_at)
-        if whole is not None:
-            whole = min(max(whole, since - entry.born), now - entry.born)
+        whole = self._told(_seconds(seen.submitted_at, seen.finished_at), since - entry.born, now - entry.born)
         known.exact = whole is not None
         took = self._ended_at(known, entry, since, now) - entry.born if whole is None else whole
         known.freed_at = entry.born + took
         followed = max(entry.born, entry.tracked_at)
-        self.saved += max(1.0, (now - followed) / (_REGULAR * self.cadence.interval)) - entry.polls
+        self.saved += max(1, math.ceil((now - followed) / (_REGULAR * self.cadence.interval))) - entry.polls
         if seen.status is not Status.CANCELED:
-            if not self._pressure:  # else the quota decides the price
+            if not self._pressure and not entry.retried:  # else the quota decides the price, or a hiccup the lag
                 known.steering.ended(now - known.freed_at, known.freed_at - followed, entry.polls)
             news = known.whole.ended(entry.born, since - entry.born, now - entry.born, whole)
             if entry.begun is not None and known.runs is not None:
                 after, by = max(0.0, since - entry.begun), now - entry.begun
-                run = _seconds(seen.started_at, seen.finished_at)
-                run = None if run is None else min(max(run, after), by)
+                run = self._told(_seconds(seen.started_at, seen.finished_at), after, by)
                 news = max(news, known.runs.ended(entry.born, after, by, run))
         known.line.begins(entry)
         return news
+
+    def _told(self, seconds: float | None, after: float, by: float) -> float | None:
+        """How long a task took by the provider's times, if that is between what answers allow, clocks' slack aside."""
+        slack = _SLACK * self.cadence.interval
+        if seconds is None or not after - slack <= seconds <= by + slack:
+            return None
+        return min(max(seconds, after), by)
 
     def next_in_line(self, entry: Entry) -> Entry | None:
         """Who has begun, most likely, since `entry` has ended, or has begun although it is younger."""
@@ -250,7 +255,7 @@ class Learned:
         return step
 
     def asked(self, late: float, tracked: int, allowed: float) -> None:
-        """A question leaves `late`, of `tracked` tasks that share `allowed` requests a second.
+        """A question leaves `late`, of `tracked` tasks that share `allowed` polls a second.
 
         If the tasks, each asked as often as it pays, would need more than that, a request becomes dearer for all: steps
         stretch by about the cube root of the price. What the forecast gets wrong, lateness mends, slowly.
