@@ -22,7 +22,7 @@ _FADE = 0.99  # of the evidence, with each new piece
 _EVIDENCE = 15.0  # pieces from which an order is believed
 _TRIAL = 40.0  # pieces until which it is tried
 _EXCEPTIONS = 0.02  # the part of them that may speak against it
-_PRUNE_FROM = 50
+_PRUNE_FROM = 16
 
 
 class Line:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import math
+from array import array
 
 from wanpoll._core.lifetable import LifeTable, Moments
 from wanpoll._core.regime import News, Regime
@@ -37,19 +38,22 @@ _CLOSE = 0.02  # how near the forecast has to come to what is wanted
 _MOST_FORECASTS = 12
 _UNHEARD, _MOST_UNHEARD = 15, 100  # an estimate holds for a 15th of the ends more, and for so many at most
 _PLANS = 1.0 / math.log(1.015)  # plans are kept for elapsed times this close
+_FIRST_KEPT, _MOST_KEPT = 182, 1024  # a fifteenth of an interval, and 290,000 of them
+_NONE_KEPT = array("f", bytes(4 * _MOST_KEPT))
 _FORGET = 15.0  # ends' worth, where some were strange
 
 
 class Placement:
     """Where the polls of tasks with one life table go."""
 
-    __slots__ = ("_daring", "_due", "_next", "_regime", "estimates", "mode", "price", "table")
+    __slots__ = ("_daring", "_due", "_kept", "_kept_for", "_regime", "estimates", "mode", "price", "table")
 
     def __init__(self, table: LifeTable, mode: str, price: float) -> None:
         self.table = table
         self.mode = mode
         self.price = price  # seconds of lag that a request is worth
-        self._next: dict[tuple[int, int, int], float] = {}
+        self._kept = _NONE_KEPT[:]  # steps, by elapsed time, at one pressure
+        self._kept_for = 0, 0
         self.estimates = 0  # how many there were
         self._daring = 1.0  # intervals of silence that what is known may justify
         self._due = 1  # ends at which to estimate anew
@@ -60,11 +64,14 @@ class Placement:
 
         `pressure` (of the quota) and `dearer` (by what the forecast gets wrong) raise the price, in steps of `DEARER`.
         """
-        key = int(math.log(elapsed / self.table.interval + _FLOOR) * _PLANS), pressure, dearer
-        step = self._next.get(key)
-        if step is None:
+        if (pressure, dearer) != self._kept_for:
+            self._kept, self._kept_for = _NONE_KEPT[:], (pressure, dearer)
+        place = min(_MOST_KEPT - 1, int(math.log(elapsed / self.table.interval + _FLOOR) * _PLANS) + _FIRST_KEPT)
+        step = self._kept[place]
+        if not step:
             price = self.price * math.exp(dearer * DEARER)
-            step = self._next[key] = self._step(self.table.moments(elapsed), elapsed, price, pressure * DEARER)
+            step = self._step(self.table.moments(elapsed), elapsed, price, pressure * DEARER)
+            self._kept[place] = step
         return step
 
     def survived(self, born: float, since: float, until: float) -> News:
@@ -114,7 +121,7 @@ class Placement:
             guess = found + 3.0 * off
             found = guess if low < guess < high else (low + high) / 2
         self.price = interval * math.exp(found)
-        self._next.clear()
+        self._kept = _NONE_KEPT[:]
         self._due = self.table.ends + min(_MOST_UNHEARD, max(1, self.table.ends // _UNHEARD))
 
     def _regular_requests(self) -> float:
