@@ -10,8 +10,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from attrs import evolve
 
-from tests.core.harness import NAME, Bench
+from tests.core.harness import NAME, Bench, miss
 from wanpoll import Poller, Rate, Status, Task
 from wanpoll._core import events as ev
 from wanpoll._core.cadence import Cadence
@@ -314,6 +315,67 @@ def test_an_age_that_is_never_told_is_not_looked_for_for_ever() -> None:
         bench.answer(ticket, NOT_YET[Status.RUNNING])
 
     assert thorough == [True, True, True, False, False]
+
+
+@pytest.mark.parametrize("hours", [8, -8])
+def test_times_that_contradict_the_answers_teach_nothing(hours: int) -> None:
+    """A clock in another zone, say: ends are taken from the answers then, and the lag stays what it is to be."""
+
+    class Abroad(Trial):
+        def _end(self, task_id: str) -> Observation:
+            seen = super()._end(task_id)
+            return evolve(seen, finished_at=seen.finished_at + timedelta(hours=hours))
+
+    trial = Abroad("economy", lognormal(120, 0.3)).run()
+
+    assert trial.lag < 0.65 * INTERVAL
+
+
+def test_a_word_that_flaps_begins_a_task_once() -> None:
+    """RUNNING, PENDING, RUNNING: it has been running all the time."""
+    bench = Bench(schedule="economy")
+    entry = bench.track("a", age=0.0)
+    assert isinstance(entry, Entry)
+    begun = []
+    for status in (Status.PENDING, Status.RUNNING, Status.PENDING, Status.RUNNING):
+        bench.poll(NOT_YET[status])
+        begun.append(entry.begun)
+
+    assert begun[0] is None
+    assert begun[1] is not None
+    assert set(begun[1:]) == {begun[1]}
+
+
+def test_hiccups_do_not_make_requests_cheaper() -> None:
+    """A lag that comes of a failed question is no reason to ask more often."""
+    plain, bumpy = Bench(schedule="economy"), Bench(schedule="economy")
+    for bench, fails in ((plain, False), (bumpy, True)):
+        bench.machine.begin(EPOCH.timestamp())
+        for number in range(60):
+            bench.track(f"t{number}", age=200.0)
+            if fails:
+                bench.poll(miss())
+            ticket = bench.next_ticket()
+            assert ticket is not None
+            born, now = (EPOCH + timedelta(seconds=each) for each in (bench.now - 200.0, bench.now - 100.0))
+            seen = Observation(f"t{number}", Status.SUCCEEDED, submitted_at=born, finished_at=now)
+            bench.answer(ticket, Answer((seen,)))
+    dearer = [bench.machine.accounts[NAME].learned.named(None).steering.dearer for bench in (plain, bumpy)]
+
+    assert dearer[0] < 0 == dearer[1]
+
+
+def test_a_batch_shares_the_quota_by_its_size() -> None:
+    """Two hundred tasks, fifty to a question: a quota of one in five seconds is plenty."""
+    bench = Bench(schedule="economy", max_batch=50, quota=Rate(1, per=5.0))
+    for number in range(200):
+        bench.track(f"t{number}", age=0.0)
+    while bench.now < 300.0:
+        for ticket in bench.take():
+            bench.answer(ticket, Answer(tuple(Observation(task.id, Status.RUNNING) for task in ticket.tasks)))
+        bench.now = min(300.0, bench.machine.next_at() or 300.0)
+
+    assert bench.machine.statistics(bench.now).accounts[NAME].pressure < 2.0
 
 
 def test_a_million_kinds_need_no_more_memory() -> None:
