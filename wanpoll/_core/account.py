@@ -183,7 +183,7 @@ class Account:
         if self.learned is not None:
             listed = 0 if self.scan is None else self.scan.covered
             polls = self.budget.allowed(now) * self.batching.size(0)
-            self.learned.asked(now - job.due_at, max(0, len(self.tasks) - listed), polls)
+            self.learned.pressure.asked(now - job.due_at, max(0, len(self.tasks) - listed), polls)
         if self.learned is not None or self.scan is not None:
             ticket.thorough = any(isinstance(each, Entry) and _may_tell_more(each) for each in jobs)
         for job in jobs:

@@ -202,7 +202,7 @@ class Judge:
     def _tell_learned(self, account: Account, learned: Learned, kind: str | None) -> None:
         told = learned.to_tell(kind)
         if told is not None:
-            self.ledger.say(account, ev.ClassLearned(account.name, *told, learned.pressure, round(learned.saved)))
+            self.ledger.say(account, ev.ClassLearned(account.name, *told, learned.pressure.times, round(learned.saved)))
 
     def _polled(self, entry: Entry, now: float) -> float | None:
         """An answer about the task is here; when the one before it was."""

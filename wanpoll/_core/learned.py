@@ -11,7 +11,8 @@ from wanpoll._core.cadence import Cadence
 from wanpoll._core.entries import Entry
 from wanpoll._core.line import HEAD, Line
 from wanpoll._core.model import ClassStatistics, Status
-from wanpoll._core.placement import DEARER, LONGEST_SILENCE, Placement, new_placement
+from wanpoll._core.placement import LONGEST_SILENCE, Placement, new_placement
+from wanpoll._core.pressure import Pressure
 from wanpoll._core.readings import Observation
 from wanpoll._core.regime import News
 from wanpoll._core.steering import Steering
@@ -33,11 +34,6 @@ _AT_HEAD = 4.0  # intervals after which the head of a line is asked, if no end w
 _SLACK = 0.2  # intervals by which a time may contradict the answers: clocks differ, and so do their seconds
 _TRUSTED = 20  # runs that were seen before their distribution is planned with
 _REGULAR = 1.05  # intervals between two polls of the fixed schedule, on average: it never asks sooner than advised
-_FEWEST = 100  # tasks whose polls tell what is usual; of more tasks, one poll each does
-_TRIM = 0.5  # of the logarithm of the price, while all tasks are asked once
-_LATENESS = 1.0, 4.0  # intervals: between these lies the lateness that a full quota should have
-_MOST_TRIM = 3.0
-_MOST_PRESSURE = 15.0
 _QUICKEST = 0.02  # the part of runs that are quicker than any that counts
 
 
@@ -71,19 +67,9 @@ class Learned:
         self.mode = mode
         self._classes: dict[str, Class] = {}
         self._scouted_at = float("-inf")
-        self._usual = cadence.interval  # seconds between two polls of a task, if the quota were no matter
-        self._crowd = _FEWEST
-        self._punctual, self._tardy = (part * cadence.interval for part in _LATENESS)
-        self._eased = 1.0  # steps that are planned, to those without the pressure of the quota
+        self.pressure = Pressure(cadence.interval, cadence.floor)
         self._latest_born = float("-inf")
-        self._trim = 0.0
-        self._pressure = 0
         self.saved = 0.0  # requests, beside asking at the advised interval
-
-    @property
-    def pressure(self) -> float:
-        """How many times dearer the quota makes a request."""
-        return math.exp(self._pressure * DEARER)
 
     def to_tell(self, kind: str | None) -> tuple[str, ClassStatistics] | None:
         """The name of the class and what is known of it, if that was estimated anew since it was told."""
@@ -147,7 +133,7 @@ class Learned:
         followed = max(entry.born, entry.tracked_at)
         self.saved += max(1, math.ceil((now - followed) / (_REGULAR * self.cadence.interval))) - entry.polls
         if seen.status is not Status.CANCELED:
-            if not self._pressure and not entry.retried:  # else the quota decides the price, or a hiccup the lag
+            if not self.pressure.steps and not entry.retried:  # else the quota decides the price, or a hiccup the lag
                 known.steering.ended(now - known.freed_at, known.freed_at - followed, entry.polls)
             news = known.whole.ended(entry.born, since - entry.born, now - entry.born, whole)
             if entry.begun is not None and known.runs is not None:
@@ -250,27 +236,9 @@ class Learned:
         return min(step, max(step / 2.0, _SCOUT_STEP[known.exact] * self.cadence.interval))
 
     def _step(self, known: Class, placement: Placement, elapsed: float) -> float:
-        step = placement.step(elapsed, self._pressure, known.steering.dearer)
-        self._usual += (step * self._eased - self._usual) / self._crowd
+        step = placement.step(elapsed, self.pressure.steps, known.steering.dearer)
+        self.pressure.planned(step)
         return step
-
-    def asked(self, late: float, tracked: int, allowed: float) -> None:
-        """A question leaves `late`, of `tracked` tasks that share `allowed` polls a second.
-
-        If the tasks, each asked as often as it pays, would need more than that, a request becomes dearer for all: steps
-        stretch by about the cube root of the price. What the forecast gets wrong, lateness mends, slowly.
-        """
-        self._crowd = max(_FEWEST, tracked)
-        wanted = tracked / max(self._usual, self.cadence.floor)
-        if wanted <= allowed and not self._pressure and late < self._tardy:
-            self._trim = 0.0
-            return
-        trim = _TRIM / self._crowd
-        self._trim += trim if late > self._tardy else -trim if late < self._punctual else 0.0
-        self._trim = min(_MOST_TRIM, max(-_MOST_TRIM if wanted > allowed else 0.0, self._trim))
-        forecast = 3.0 * math.log(wanted / allowed) if wanted > allowed else 0.0
-        self._pressure = round(min(_MOST_PRESSURE, max(0.0, forecast + self._trim)) / DEARER)
-        self._eased = math.exp(-self._pressure * DEARER / 3.0)
 
     def _after(self, entry: Entry, step: float, now: float) -> float:
         lot = zlib.crc32(entry.task.id.encode(), entry.polls) / 2**32

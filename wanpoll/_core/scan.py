@@ -145,7 +145,7 @@ class Scan:
         count, best, gap = len(births), 0.0, float("inf")
         learned = self._account.learned
         stretch = (
-            1.0 if learned is None else learned.pressure ** (1 / 3)
+            1.0 if learned is None else learned.pressure.times ** (1 / 3)
         )  # a full quota makes them fewer than they were
         for skipped in dict.fromkeys(int(part * count) for part in _PARTS if count):
             since = max(min(births[skipped], now) - _MARGIN, now - LONGEST_SPAN)
