@@ -115,7 +115,7 @@ class Account:
         if head is not None:
             self._move_up(head, now, now)
         if news is not News.NONE:
-            alike = [each for each in self._youngest(_HEEDED) if each.kind == entry.kind]
+            alike = [each for each in self._youngest(_HEEDED) if each.task.kind == entry.task.kind]
             for each, at in self.learned.sooner(news, entry, alike, now):
                 self._move_up(each, at, now)
 

@@ -32,8 +32,34 @@ class Purpose(enum.Enum):
 _POLL, _REST = Purpose.POLL, Purpose.REST  # looked up once: a member of an enum costs as much as a call
 
 
+class _Mark:
+    """A flag of an entry that is seldom set: one bit of its `marks`, since a slot for each would take 8 bytes."""
+
+    def __init__(self, bit: int) -> None:
+        self._bit = 1 << bit
+
+    def __get__(self, entry: Entry, _: type[Entry]) -> bool:
+        return entry.marks & self._bit > 0
+
+    def __set__(self, entry: Entry, value: bool) -> None:
+        entry.marks = entry.marks | self._bit if value else entry.marks & ~self._bit
+
+
 class Entry:
     """One followed task. (Plain slots and shared floats: a hundred thousand of these wait at once.)"""
+
+    stale = _Mark(0)
+    """Its last question met a dead connection."""
+    parked = _Mark(1)
+    """Not asked until somebody waits for it again: its provider class raised."""
+    retried = _Mark(2)
+    """Its last answer came after a question that failed."""
+    scout = _Mark(3)
+    """Asked more often than it pays, to notice when tasks have become quicker."""
+    overtaken = _Mark(4)
+    """An answer said PENDING after a younger one had begun."""
+    listed_end = _Mark(5)
+    """The list of tasks said that it has ended."""
 
     __slots__ = (
         "account",
@@ -43,22 +69,16 @@ class Entry:
         "born",
         "due_at",
         "expires_at",
-        "kind",
-        "listed_end",
+        "marks",
         "misses",
-        "overtaken",
-        "parked",
         "partial",
         "polled_at",
         "polls",
         "problem",
         "progress",
         "queue",
-        "retried",
-        "scout",
         "slot",
         "split",
-        "stale",
         "status",
         "task",
         "ticket",
@@ -70,7 +90,6 @@ class Entry:
     def __init__(self, account: Account, task: Task, tracked_at: float, expires_at: float) -> None:
         self.account = account
         self.task = task
-        self.kind = task.kind  # or what an answer told
         self.tracked_at = tracked_at
         self.expires_at = expires_at
         self.due_at = tracked_at
@@ -80,21 +99,16 @@ class Entry:
         self.queue: deque[Job] | None = None
         self.ticket: Ticket | None = None
         self.alive = True
+        self.marks = 0
         self.urgent = False
-        self.parked = False
-        self.stale = False  # its last question met a dead connection
         self.status = Status.PENDING
         self.progress: float | None = None
         self.problem: WanpollError | None = None
         self.polls = 0
         self.misses = 0
-        self.retried = False  # the last answer came after a question that failed
         self.unknowns = 0
         self.born: float | None = None  # when it was submitted, where that is known
         self.begun: float | None = None  # when it began to run, where PENDING was seen before
-        self.overtaken = False  # an answer said PENDING after a younger one had begun
-        self.listed_end = False  # the list of tasks said that it has ended
-        self.scout = False  # asked more often than it pays, to notice when tasks have become quicker
         self.split = 0  # how often the batches that it may join are halved, because one with it failed
         self.partial: Observation | None = None  # its end, as long as the rest of the result has to be asked for
 

@@ -179,8 +179,8 @@ class Judge:
         status = seen.status
         if entry.born is None and seen.submitted_at is not None and self.epoch is not None:
             entry.born = min(now, seen.submitted_at.timestamp() - self.epoch)
-        if entry.kind is None:
-            entry.kind = seen.kind
+        if entry.task.kind is None and seen.kind is not None:
+            entry.task = evolve(entry.task, kind=seen.kind)
         if status is None:
             self._standing.unknown_word(entry.account, seen.word)
             self._goes_on(entry, ticket, entry.status, seen.progress, now, heard_at)
@@ -197,7 +197,7 @@ class Judge:
             self._settle(entry, outcome_of(entry, status, seen), now)
         if is_news and entry.account.learned is not None:
             entry.account.heed(entry.account.learned.ended(entry, heard_at, seen, now), entry, now)
-            self._tell_learned(entry.account, entry.account.learned, entry.kind)
+            self._tell_learned(entry.account, entry.account.learned, entry.task.kind)
 
     def _tell_learned(self, account: Account, learned: Learned, kind: str | None) -> None:
         told = learned.to_tell(kind)
@@ -210,10 +210,13 @@ class Judge:
         self.ledger.polls += 1
         entry.polls += 1
         entry.answered_at = entry.polled_at = now
-        entry.retried = entry.misses > 0 or entry.stale
+        failed = entry.misses > 0 or entry.stale
+        if entry.retried is not failed:
+            entry.retried = failed
         entry.misses = 0
         entry.split = 0
-        entry.stale = False
+        if failed:
+            entry.stale = False
         return heard_at
 
     def _goes_on(

@@ -91,7 +91,7 @@ class Learned:
         if zlib.crc32(entry.task.id.encode()) % _SCOUTS == 0:
             entry.scout = now >= self._scouted_at + _SCOUT_GAP * self.cadence.interval
             self._scouted_at = now if entry.scout else self._scouted_at
-        known = self.named(entry.kind)
+        known = self.named(entry.task.kind)
         if known.line.is_long and entry.born >= known.line.latest:
             known.line.waits(entry)
             return self._after(entry, self._until_begun(known, entry, now), now)
@@ -105,7 +105,7 @@ class Learned:
         """
         if entry.born is None:
             return self.cadence.next(entry.task.id, entry.polls, now), News.NONE
-        known = self.named(entry.kind)
+        known = self.named(entry.task.kind)
         since = entry.born if heard_at is None else heard_at
         news = known.whole.survived(entry.born, since - entry.born, now - entry.born)
         if entry.status is Status.PENDING and entry.begun is None:
@@ -124,7 +124,7 @@ class Learned:
         """
         if entry.born is None:
             return News.NONE
-        known, news = self.named(entry.kind), News.NONE
+        known, news = self.named(entry.task.kind), News.NONE
         since = entry.born if heard_at is None else heard_at
         whole = self._told(_seconds(seen.submitted_at, seen.finished_at), since - entry.born, now - entry.born)
         known.exact = whole is not None
@@ -152,7 +152,7 @@ class Learned:
 
     def next_in_line(self, entry: Entry) -> Entry | None:
         """Who has begun, most likely, since `entry` has ended, or has begun although it is younger."""
-        line = self.named(entry.kind).line
+        line = self.named(entry.task.kind).line
         if not (line.is_tried if entry.alive else line.keeps_order):
             return None
         head = line.head()
@@ -169,7 +169,7 @@ class Learned:
                 yield each, max(now, (each.born or now) + age)
         if news is News.STRANGE:
             return
-        known = self.named(entry.kind)
+        known = self.named(entry.task.kind)
         for each in planned:
             heard_at = each.answered_at
             if each.born is not None and (heard_at is None or each.status is not Status.PENDING):
@@ -181,7 +181,7 @@ class Learned:
         since = entry.tracked_at if entry.answered_at is None else entry.answered_at
         if entry.born is None:  # nothing is known: as if few of many ended in an interval
             return _square(now - since, self.cadence.interval)
-        known = self.named(entry.kind)
+        known = self.named(entry.task.kind)
         began, placement = self._clock_of(known, entry)
         if entry.answered_at is None:
             since = entry.born
