@@ -156,6 +156,11 @@ def page_as_not_yet(self: Any, tasks: Any, reply: Any) -> Any:
     return NOT_YET[Status.PENDING] if reply.body.startswith(b"<") else DashScope.decode(self, tasks, reply)
 
 
+def any_404(self: Any, tasks: Any, reply: Any) -> Any:
+    """Believes that whoever says 404 knows the tasks."""
+    return Answer((NoSuchTask(tasks[0].id),)) if reply.status == 404 else DashScope.decode(self, tasks, reply)
+
+
 def redirects_too(self: Any, tasks: Any, reply: Any) -> Any:
     return DashScope.read(self, tasks, attrs.evolve(reply, status=200) if 300 <= reply.status < 400 else reply)
 
@@ -237,6 +242,7 @@ WRONG: Mapping[Callable[..., None], Provider] = {
     hostile.nearly_the_word_is_no_end: dashscope(decode=by_part_of_the_word),
     hostile.errors_end_nothing: dashscope(decode=whatever_status),
     hostile.broken_servers_are_asked_again: dashscope(decode=page_as_not_yet),
+    hostile.gateways_know_no_tasks: dashscope(decode=any_404),
     hostile.errors_concern_the_account: dashscope(ERRORS=()),
     hostile.redirects_end_nothing: dashscope(read=redirects_too),
     hostile.failed_cancels_are_none: dashscope(decode_cancel=lambda self, task, reply: Answer()),

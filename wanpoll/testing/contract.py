@@ -26,6 +26,8 @@ provider breaks the contract. Nothing is asked of anybody, no clock is read, and
   what it means for each. `ID_PATHS` says where their ids stand.
 * A success that needs a second request needs that one's answer, too: `Sample(..., rest={...})`.
 * Samples of one context belong together: with a success, give a task that runs.
+* A body that is no JSON tells nothing of a task, whatever its HTTP status: 400, 404 and 410 come from gateways, too.
+  "No such task" needs a document of the provider's own.
 * Where an end needs no word at all (a flag and a link are enough, say), a sample without the word shows it.
 
 The key of the provider is looked for in everything that people may read. One that is shorter than 16 characters is
