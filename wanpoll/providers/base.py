@@ -114,7 +114,10 @@ class Provider(Settings, abc.ABC):
         raise NotSupported(f"{self.name} needs no second request")
 
     def decode_rest(self, task: Task, seen: Observation, reply: Reply) -> Reading:
-        """What the answer to `ask_rest` means: an `Answer` with `seen`, completed. May raise `DecodeError`."""
+        """What the answer to `ask_rest` means: an `Answer` with `seen`, completed. May raise `DecodeError`.
+
+        `raw` keeps what the first answer said; what only this one says may be added: `{**seen.raw, "result": ...}`.
+        """
         return self.read_error(reply)
 
     def ask_cancel(self, task: Task) -> Request:

@@ -25,6 +25,8 @@ provider breaks the contract. Nothing is asked of anybody, no clock is read, and
 * A provider with `max_batch` above 1 needs a `BatchSample`: an answer about several tasks, none of them twice, with
   what it means for each. `ID_PATHS` says where their ids stand.
 * A success that needs a second request needs that one's answer, too: `Sample(..., rest={...})`.
+  What it completes keeps what the first answer said: `usage`, times, and `raw`, to which keys may be added.
+* Links are read at documented places only. Where none stands there, no other link of the answer is a result.
 * Samples of one context belong together: with a success, give a task that runs.
 * A body that is no JSON tells nothing of a task, whatever its HTTP status: 400, 404 and 410 come from gateways, too.
   "No such task" needs a document of the provider's own.
