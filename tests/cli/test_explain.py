@@ -136,6 +136,74 @@ async def test_a_key_that_is_none_is_in_nobodys_way():
     assert (ran.code, ran.err) == (0, "")
 
 
+SUCCESS = {"task_id": "a-task", "status": "Success", "file_id": "99", "base_resp": {"status_code": 0}}
+FILE = {"file": {"file_id": 99, "download_url": LINK}, "base_resp": {"status_code": 0}}
+
+
+@pytest.mark.parametrize("provider", ["minimax", "vapi"])
+async def test_the_answer_to_a_second_request(tmp_path, provider):
+    """Beside the first answer it is read as what it is; alone, what to give is said."""
+    first = tmp_path / "first.json"
+    first.write_text(json.dumps(SUCCESS))
+    both = await explain(FILE, "--provider", provider, "--after", str(first))
+    told = await explain(FILE, "--provider", provider, "--after", str(first), "--id", "a-task", "--json")
+    other = await explain({**FILE, "file": {"file_id": 98}}, "--provider", provider, "--after", str(first))
+    alone = await explain(FILE, "--provider", provider)
+
+    assert (both.code, both.err) == (0, "")
+    assert "file.download_url: video link" in both.out
+    assert "=> a-task: SUCCEEDED\n   video h.example:8443/1d/a.mp4" in both.out
+    assert json.loads(told.out)["tasks"][0]["status"] == "SUCCEEDED"
+    assert (other.code, "the answer is about another one" in other.out) == (1, True)
+    assert (alone.code, "give the first answer, too: --after FILE" in alone.out) == (1, True)
+
+
+async def test_first_answers_that_need_no_second_request(tmp_path):
+    """A first answer that is none, and one that stands where the second does, are wrong commands."""
+    first = tmp_path / "first.json"
+    first.write_text(json.dumps(SUCCESS | {"status": "Processing"}))
+    ran = [
+        await explain(FILE, "--provider", "minimax", "--after", str(first)),
+        await explain(FILE, "--provider", "minimax", "--after", "-"),
+        await explain(running(), "--after", str(first)),
+    ]
+
+    assert [(each.code, each.out) for each in ran] == [(2, "")] * 3
+    assert ["--after" in each.err for each in ran] == [True] * 3
+    assert "--after FILE" not in (await explain("<html>")).out  # DashScope needs no second requests
+
+
+LONG = "long word " * 40_000
+
+LENGTHS = {
+    "word": (running(task_status=LONG), ()),
+    "id": ({"output": {"task_id": LONG, "task_status": "FAILED"}}, ()),
+    "code": ({"code": LONG, "message": LONG}, ("--status", "400")),
+    "reason": (running(task_status="FAILED", code=LONG, message=LONG), ()),
+    "reason of a part": (running(task_status="SUCCEEDED", results=[{"code": LONG, "message": LONG}]), ()),
+}
+
+
+@pytest.mark.parametrize("name", LENGTHS)
+async def test_long_words_are_shortened(name):
+    """Whatever is long in an answer, nobody has to scroll for its meaning: it is cut, and the verdict is not."""
+    document, arguments = LENGTHS[name]
+    ran = await explain(document, *arguments)
+
+    assert ran.err == ""
+    assert len(ran.out) < 3_000
+    assert "=> " in ran.out
+    assert "characters)" in ran.out
+
+
+async def test_a_long_key_is_hidden_before_it_is_cut():
+    """A secret that lies across the cut does not show its beginning."""
+    key = "0123456789abcdef0123456789abcdef"
+    for word in ("x" * 60 + key, "x" * 60 + " Bearer " + key):
+        ran = await explain(running(task_status=word), DASHSCOPE_API_KEY=key)
+        assert "0123456789" not in ran.out
+
+
 BUGGY = """
 from wanpoll.providers import DashScope
 

@@ -15,7 +15,7 @@ from tests.providers.recorded import acedata, anyfast, ark, dashscope, json_prov
 from tests.providers.recorded.acedata import CODED, finished, record
 from tests.providers.wrong import WRONG
 from wanpoll import NotSupported, Outcome, Status, UsageError
-from wanpoll.providers import AceData, AnyFast, Ark, DashScope, MiniMax, NoSuchTask, Provider, Replicate, VApi
+from wanpoll.providers import AceData, Answer, AnyFast, Ark, DashScope, MiniMax, NoSuchTask, Provider, Replicate, VApi
 from wanpoll.testing import BatchSample, Sample, answers, contract, hostile, rest
 from wanpoll.testing.mutations import unfinished
 from wanpoll.testing.samples import Subject
@@ -131,6 +131,26 @@ def test_results_without_a_question_for_fresh_links():
     with pytest.raises(NotSupported):
         VApi("key").bind({}).ask_refresh(Outcome(vapi.TASK, Status.SUCCEEDED))
     run(VApi("key"), [done], rest.fresh_links_are_the_answers_own)
+
+
+class Opened(Parcels):
+    """Keeps the second document, too: `kept(first, second)` is what becomes of the two."""
+
+    kept = staticmethod(lambda first, second: {**first, "opened": second})
+
+    def decode_rest(self, task: Any, seen: Any, reply: Any) -> Any:
+        (part,) = super().decode_rest(task, seen, reply).observations
+        return Answer((attrs.evolve(part, raw=self.kept(seen.raw, self.document(reply))),))
+
+
+def test_the_document_of_a_second_answer_may_be_added():
+    """Where the result stands in the second answer only, users find it in `raw`, beside what the first one said."""
+    replacing = type("Replacing", (Opened,), {"kept": staticmethod(lambda first, second: second)})
+
+    for check in contract(Opened(), SAMPLES):
+        check()
+    with pytest.raises(AssertionError, match="keep raw, or add to it"):
+        run(replacing(), SAMPLES, rest.completes_the_result)
 
 
 def test_what_is_no_provider():

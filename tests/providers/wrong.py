@@ -94,6 +94,11 @@ def _texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
+def link_for_want_of_one(part: Observation, said: Any) -> Observation:
+    """Takes any link where there is none at the places that it knows."""
+    return part if any(each.url for each in part.media) else any_link(part, said)
+
+
 def encoded_again(part: Observation, _: Any) -> Observation:
     return attrs.evolve(
         part, media=tuple(attrs.evolve(each, url=each.url and each.url.replace("%2F", "/")) for each in part.media)
@@ -156,6 +161,11 @@ def page_as_not_yet(self: Any, tasks: Any, reply: Any) -> Any:
     return NOT_YET[Status.PENDING] if reply.body.startswith(b"<") else DashScope.decode(self, tasks, reply)
 
 
+def any_404(self: Any, tasks: Any, reply: Any) -> Any:
+    """Believes that whoever says 404 knows the tasks."""
+    return Answer((NoSuchTask(tasks[0].id),)) if reply.status == 404 else DashScope.decode(self, tasks, reply)
+
+
 def redirects_too(self: Any, tasks: Any, reply: Any) -> Any:
     return DashScope.read(self, tasks, attrs.evolve(reply, status=200) if 300 <= reply.status < 400 else reply)
 
@@ -203,6 +213,17 @@ def forgetful_rest(self: Any, task: Any, seen: Any, reply: Any) -> Any:
     return Answer((Observation(task.id, Status.SUCCEEDED, media=self.opened(reply, seen.follow_up)),))
 
 
+def any_link_of_the_rest(self: Any, task: Any, seen: Any, reply: Any) -> Any:
+    """Takes any link of a second answer where there is none at its place."""
+    try:
+        return Parcels.decode_rest(self, task, seen, reply)
+    except DecodeError:
+        found = [text for text in _texts(document(reply)) if text.startswith("http") and reply.status == 200]
+        if not found:
+            raise
+        return Answer((attrs.evolve(seen, media=(Media(found[0], "video"),), follow_up=None),))
+
+
 def whatever_comes(self: Any, task: Any, seen: Any, reply: Any) -> Any:
     """Ends the task, whatever its second request came to."""
     return Answer((attrs.evolve(seen, follow_up=None),))
@@ -225,6 +246,7 @@ WRONG: Mapping[Callable[..., None], Provider] = {
     answers.read_alike_twice: seeing(counted),
     answers.ignore_order: seeing(first_key),
     answers.ignore_more_keys: seeing(any_link),
+    answers.take_no_other_links: seeing(link_for_want_of_one),
     answers.keep_links: seeing(encoded_again),
     answers.never_mistake_ids: dashscope(decode=whatever_id),
     answers.explain_what_they_read: dashscope(decode=other_when_explained),
@@ -237,6 +259,7 @@ WRONG: Mapping[Callable[..., None], Provider] = {
     hostile.nearly_the_word_is_no_end: dashscope(decode=by_part_of_the_word),
     hostile.errors_end_nothing: dashscope(decode=whatever_status),
     hostile.broken_servers_are_asked_again: dashscope(decode=page_as_not_yet),
+    hostile.gateways_know_no_tasks: dashscope(decode=any_404),
     hostile.errors_concern_the_account: dashscope(ERRORS=()),
     hostile.redirects_end_nothing: dashscope(read=redirects_too),
     hostile.failed_cancels_are_none: dashscope(decode_cancel=lambda self, task, reply: Answer()),
@@ -248,6 +271,7 @@ WRONG: Mapping[Callable[..., None], Provider] = {
     batches.mutated_batches_have_a_reading: parcels(item=trusting_item),
     rest.asked_in_place: parcels(ask_rest=lambda self, task, seen: ELSEWHERE),
     rest.completes_the_result: parcels(decode_rest=forgetful_rest),
+    rest.takes_no_other_links: parcels(decode_rest=any_link_of_the_rest),
     rest.failures_end_nothing: parcels(decode_rest=whatever_comes),
     rest.fresh_links_are_the_answers_own: parcels(decode_refresh=lambda self, outcome, reply: Answer()),
 }

@@ -23,6 +23,9 @@ from wanpoll.providers import (
     Refused,
     Rejected,
 )
+from wanpoll.providers.cleaning import shortened
+
+_MOST_REASON, _MOST_ID = 500, 256
 
 IN_WORDS = {
     "answer": "an answer",
@@ -52,7 +55,7 @@ class Result:
     def words(self) -> str:
         """In plain words."""
         ends = f", until {self.expires_at.isoformat()}" if self.expires_at and self.link else ""
-        lost = f"without a link ({self.failure or 'no reason given'})"
+        lost = f"without a link ({shortened(str(self.failure or 'no reason given'), _MOST_REASON)})"
         return f"{self.kind} {self.link or lost}{ends}"
 
 
@@ -98,10 +101,10 @@ class Part:
 
     def words(self) -> Iterator[str]:
         """In plain words, the state first."""
-        yield f"=> {self.id or 'the task'}: {self._state()}"
+        yield f"=> {shortened(self.id or 'the task', _MOST_ID)}: {self._state()}"
         yield from (f"   {result.words()}" for result in self.media)
         if self.failure is not None:
-            yield f"   because of {self.failure}"
+            yield f"   because of {shortened(str(self.failure), _MOST_REASON)}"
         times = (("submitted", self.submitted_at), ("started", self.started_at), ("finished", self.finished_at))
         yield from (f"   {name} {moment.isoformat()}" for name, moment in times if moment is not None)
 

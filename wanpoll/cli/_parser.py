@@ -65,7 +65,8 @@ kinds of faults:
 EXPLAIN = """\
 Say what a recorded answer means, and which rule of the provider decided it. Asks nobody, and needs no key.
 
-Without --id the answer is about the tasks that it names. Links are shown without their signatures.
+Without --id the answer is about the tasks that it names. Links are shown without their signatures. Where a success
+needs a second request (MiniMax's, for its file), that one's answer is read with the first one beside it: --after.
 """
 
 EXPLAIN_EXAMPLES = """\
@@ -73,6 +74,7 @@ examples:
   wanpoll explain answer.json
   wanpoll explain --status 429 --json answer.json
   curl -s ... | wanpoll explain --provider dashscope --id 0385dc79-5ff8-4d82-bcb6-... -
+  wanpoll explain --provider minimax --after success.json file.json
 
 exit codes: 0 understood, 1 a missed poll (it would be asked again), 2 the command was wrong
 """
@@ -196,6 +198,7 @@ def _explain(explain: argparse.ArgumentParser) -> None:
     add("--provider", default="dashscope", metavar="NAME", help="whose answer it is (default dashscope)")
     add("--status", type=_http, default=200, metavar="N", help="the HTTP status that came with it (default 200)")
     add("--id", action="append", default=[], dest="ids", metavar="ID", help="a task asked about; may be repeated")
+    add("--after", metavar="FIRST", help="the first answer, where FILE answers the second request for its result")
     _context(explain)
     add("--json", action="store_true", help="print one line of JSON")
 

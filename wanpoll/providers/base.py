@@ -18,7 +18,6 @@ from wanpoll._core.readings import (
     Answer,
     CallReading,
     Missed,
-    NoSuchTask,
     NotYet,
     Observation,
     Reading,
@@ -26,8 +25,9 @@ from wanpoll._core.readings import (
     Rejected,
     ScanReading,
 )
-from wanpoll._core.redact import Secret, redact
+from wanpoll._core.redact import redact
 from wanpoll.exceptions import DecodeError, NotSupported, TransportError, UsageError
+from wanpoll.providers.cleaning import MOST_WORD, cleaned, shortened
 from wanpoll.providers.exchange import Explanation, Reply, Request
 from wanpoll.providers.rules import NO_RULE, ErrorRule, MediaPath, Verdict, classify, read_media, values_at
 from wanpoll.providers.settings import Settings
@@ -35,6 +35,7 @@ from wanpoll.providers.wire import LINK_LIFE, Lenient, decode, id_text, structur
 
 _UNRESERVED = re.compile(r"[A-Za-z0-9._-]+")
 _MOST_DETAIL = 300
+_MOST_NOTE = 500
 _NOT_FOLLOWED = "not followed; check base_url"
 
 P = TypeVar("P", bound="Provider")
@@ -114,7 +115,10 @@ class Provider(Settings, abc.ABC):
         raise NotSupported(f"{self.name} needs no second request")
 
     def decode_rest(self, task: Task, seen: Observation, reply: Reply) -> Reading:
-        """What the answer to `ask_rest` means: an `Answer` with `seen`, completed. May raise `DecodeError`."""
+        """What the answer to `ask_rest` means: an `Answer` with `seen`, completed. May raise `DecodeError`.
+
+        `raw` keeps what the first answer said; what only this one says may be added: `{**seen.raw, "result": ...}`.
+        """
         return self.read_error(reply)
 
     def ask_cancel(self, task: Task) -> Request:
@@ -159,7 +163,7 @@ class Provider(Settings, abc.ABC):
             return self._unreadable(error)
         if reply.poll_after is not None and isinstance(reading, NotYet | Answer):
             reading = evolve(reading, poll_after=reply.poll_after)
-        return self._cleaned(reading)
+        return cleaned(reading, self._clean)
 
     def read_rest(self, task: Task, seen: Observation, reply: Reply) -> Reading:
         """What the answer to `ask_rest` means. One that cannot be read is asked again."""
@@ -194,7 +198,7 @@ class Provider(Settings, abc.ABC):
         if 300 <= reply.status < 400:
             return self._redirected(reply)
         try:
-            return self._cleaned(decode())
+            return cleaned(decode(), self._clean)
         except DecodeError as error:
             return self._unreadable(error)
 
@@ -206,10 +210,17 @@ class Provider(Settings, abc.ABC):
 
     def explain(self, reply: Reply, tasks: Sequence[Task] = ()) -> Explanation:
         """What `reply` means, and which rule decided it. Tasks that are not given are those that the answer names."""
+        return self._explained(reply, lambda noting: noting.read(tasks or self._named(reply), reply))
+
+    def explain_rest(self, task: Task, seen: Observation, reply: Reply) -> Explanation:
+        """The same for the answer to a second request; `seen` is what the first answer said of `task`."""
+        return self._explained(reply, lambda noting: noting.read_rest(task, seen, reply))
+
+    def _explained(self, reply: Reply, read: Callable[[Self], Reading]) -> Explanation:
         noting = copy.copy(self)
         noting._notes = notes = [f"HTTP {reply.status}"]  # noqa: SLF001 - our own copy
-        reading = noting.read(tasks or self._named(reply), reply)
-        return Explanation(reading, tuple(self._clean(note) for note in notes))
+        reading = read(noting)
+        return Explanation(reading, tuple(shortened(self._clean(note), _MOST_NOTE) for note in notes))
 
     def thorough(self) -> Self:
         """A copy that reads every answer in full: times of tasks that have not ended, too."""
@@ -235,7 +246,9 @@ class Provider(Settings, abc.ABC):
     def state(self, words: Mapping[str, Status], word: str, path: str) -> Status | None:
         """The status for the provider's `word`, None for one that is not in its table; noted with its `path`."""
         status = words.get(word)
-        self.note(f"{path} is {word!r}: " + (status.value if status else "not in the table, so not an end"))
+        if self.explaining:
+            means = status.value if status else "not in the table, so not an end"
+            self.note(f"{path} is {shortened(self._clean(word), MOST_WORD)!r}: {means}")
         return status
 
     def media(
@@ -283,8 +296,10 @@ class Provider(Settings, abc.ABC):
 
     def _verdict(self, status: int, code: str) -> Verdict:
         rule = classify(self.ERRORS, status, code)
-        known = "is in no rule" if rule is NO_RULE else f"matches {rule}"
-        self.note(f"{f'error {code!r}' if code else f'HTTP {status} without a code'} {known}: {rule.verdict.value}")
+        if self.explaining:
+            known = "is in no rule" if rule is NO_RULE else f"matches {rule}"
+            shown = f"error {shortened(self._clean(code), MOST_WORD)!r}" if code else f"HTTP {status} without a code"
+            self.note(f"{shown} {known}: {rule.verdict.value}")
         return rule.verdict
 
     def _missed(self, verdict: Verdict, reply: Reply, failure: Failure, detail: str) -> Missed:
@@ -305,32 +320,6 @@ class Provider(Settings, abc.ABC):
     def _clean(self, text: str) -> str:
         """`text` of the provider, fit for people: some echo the key."""
         return redact(text, self.api_key or "")
-
-    def _cleaned(self, reading: Reading) -> Reading:
-        if not isinstance(reading, Answer):
-            return reading
-        return evolve(reading, observations=tuple(map(self._cleaned_part, reading.observations)))
-
-    def _cleaned_part(self, part: Observation | NoSuchTask) -> Observation | NoSuchTask:
-        if isinstance(part, Observation) and part.is_plain:
-            return part
-        failure = part.failure and self._cleaned_failure(part.failure)
-        if isinstance(part, NoSuchTask):
-            return evolve(part, failure=failure)
-        return evolve(
-            part, failure=failure, media=tuple(map(self._cleaned_media, part.media)), word=self._clean(part.word)
-        )
-
-    def _cleaned_media(self, media: Media) -> Media:
-        failure, file_id = media.failure and self._cleaned_failure(media.failure), media.file_id
-        if file_id is not None and self._clean(file_id) != file_id:
-            file_id = Secret(file_id)  # whole for asking by it, and hidden from people
-        if failure is None and file_id is media.file_id:
-            return media
-        return evolve(media, failure=failure, file_id=file_id)
-
-    def _cleaned_failure(self, failure: Failure) -> Failure:
-        return Failure(self._clean(failure.code), self._clean(failure.message))
 
     def _error_body(self, reply: Reply) -> ErrorBody:
         try:

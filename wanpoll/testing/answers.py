@@ -10,8 +10,18 @@ from wanpoll._core.model import Status
 from wanpoll._core.readings import Answer, Reading, Refused, Rejected
 from wanpoll.providers.rules import is_link, values_at
 from wanpoll.providers.wire import id_text
-from wanpoll.testing.mutations import ADDED_LINK, at, doubled, paths, reordered, replaced, with_links, with_more_keys
-from wanpoll.testing.samples import Sample, Subject, as_reply, holds
+from wanpoll.testing.mutations import (
+    ADDED_LINK,
+    at,
+    doubled,
+    paths,
+    reordered,
+    replaced,
+    with_links,
+    with_more_keys,
+    with_other_links,
+)
+from wanpoll.testing.samples import BatchSample, Sample, Subject, as_reply, holds
 from wanpoll.testing.telling import check_form, gist, is_end, meaning, shown, strings
 
 SIGNATURE = "CANARYSIGNATURE"
@@ -84,6 +94,22 @@ def ignore_more_keys(subject: Subject) -> None:
         found = gist(reading, [sample.task], documents=False)
         holds(ADDED_LINK not in [media.url for media in _media(reading)], "a link under an unknown key became a result")
         holds(found == expected, f"{sample} with more keys reads as {found}, not {expected}")
+
+
+def take_no_other_links(subject: Subject) -> None:
+    """Where links are missing at their places, no other link of the answer stands in for them"""
+    for sample in _json(subject):
+        for document in with_other_links(sample.document) if sample.document else ():
+            check_no_other(subject.read([sample.task], document, sample.http), sample)
+    for batch in subject.batches:
+        for document in with_other_links(batch.document):
+            check_no_other(subject.read(batch.tasks, document, batch.http), batch)
+
+
+def check_no_other(reading: Reading, sample: Sample | BatchSample) -> None:
+    """Raise `AssertionError` where a link that stands at no documented place became a result."""
+    links = [url for media in _media(reading) for url in (media.url, media.backup_url)]
+    holds(ADDED_LINK not in links, f"{sample}: without its own links, a link under an unknown key became a result")
 
 
 def keep_links(subject: Subject) -> None:
@@ -192,6 +218,7 @@ CHECKS = (
     read_alike_twice,
     ignore_order,
     ignore_more_keys,
+    take_no_other_links,
     keep_links,
     never_mistake_ids,
     explain_what_they_read,

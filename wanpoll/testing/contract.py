@@ -25,7 +25,11 @@ provider breaks the contract. Nothing is asked of anybody, no clock is read, and
 * A provider with `max_batch` above 1 needs a `BatchSample`: an answer about several tasks, none of them twice, with
   what it means for each. `ID_PATHS` says where their ids stand.
 * A success that needs a second request needs that one's answer, too: `Sample(..., rest={...})`.
+  What it completes keeps what the first answer said: `usage`, times, and `raw`, to which keys may be added.
+* Links are read at documented places only. Where none stands there, no other link of the answer is a result.
 * Samples of one context belong together: with a success, give a task that runs.
+* A body that is no JSON tells nothing of a task, whatever its HTTP status: 400, 404 and 410 come from gateways, too.
+  "No such task" needs a document of the provider's own.
 * Where an end needs no word at all (a flag and a link are enough, say), a sample without the word shows it.
 
 The key of the provider is looked for in everything that people may read. One that is shorter than 16 characters is

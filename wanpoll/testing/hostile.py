@@ -20,7 +20,9 @@ MUTATIONS = 200
 ABSENT: tuple[Any, ...] = (MISSING, None, "", [], {})
 """What stands where no word does."""
 
-PAGES = (b"", b" ", b"<html><h1>no</h1></html>", b"null", b"[]", b"{}", b"0", b'"x"', b"\xff", b"{")
+PAGES_WITHOUT_JSON = (b"", b" ", b"<html><h1>no</h1></html>", b"not found", b"\xff", b"{")
+
+PAGES = (*PAGES_WITHOUT_JSON, b"null", b"[]", b"{}", b"0", b'"x"')
 """What gateways say instead of an answer."""
 
 SERVER_ERRORS = (500, 502, 503, 504)
@@ -151,6 +153,15 @@ def broken_servers_are_asked_again(subject: Subject) -> None:
             holds(isinstance(subject.read(tasks, body), Missed), f"HTTP 200 with {body!r} counts as an answer")
 
 
+def gateways_know_no_tasks(subject: Subject) -> None:
+    """A gateway's page with 400, 404 or 410 is no word about a task"""
+    for tasks in questions(subject):
+        for http in (400, 404, 410):
+            for body in PAGES_WITHOUT_JSON:
+                reading = subject.read(tasks, body, http)
+                holds(not leads_to_an_end(reading), f"HTTP {http} with {body!r} is {shown(reading)}: who said that?")
+
+
 def errors_concern_the_account(subject: Subject) -> None:
     """401 refuses the account, and 429 slows it down"""
     for tasks in questions(subject):
@@ -227,6 +238,7 @@ CHECKS = (
     nearly_the_word_is_no_end,
     errors_end_nothing,
     broken_servers_are_asked_again,
+    gateways_know_no_tasks,
     errors_concern_the_account,
     redirects_end_nothing,
     failed_cancels_are_none,

@@ -187,7 +187,16 @@ def doubled(document: dict[str, Any]) -> bytes:
     return f"{json.dumps(dict.fromkeys(document))[:-1]}, {text[1:]}".encode() if document else text.encode()
 
 
-def with_links(value: Any, change: Callable[[str], str]) -> Any:
+def with_other_links(document: Any) -> Iterator[Any]:
+    """`document` with `ADDED_LINK` under keys that nobody documents, and without one of its own links, then all."""
+    for path in [each for each in paths(document) if is_link(at(document, each))]:
+        for nothing in (MISSING, None, ""):
+            yield with_more_keys(replaced(document, path, nothing))
+    yield with_more_keys(with_links(document, lambda _: None))
+    yield with_more_keys(with_links(document, lambda _: ""))
+
+
+def with_links(value: Any, change: Callable[[str], Any]) -> Any:
     """`value` with each of its links changed."""
     if isinstance(value, dict):
         return {key: with_links(each, change) for key, each in value.items()}

@@ -9,8 +9,9 @@ from urllib.parse import unquote
 from wanpoll._core.model import Outcome, Status
 from wanpoll._core.readings import Answer, Missed, Observation, Reading, Refused
 from wanpoll.exceptions import NotSupported
+from wanpoll.testing.answers import check_no_other
 from wanpoll.testing.hostile import PAGES, SERVER_ERRORS, read_call
-from wanpoll.testing.mutations import BYTES, junk, mutations
+from wanpoll.testing.mutations import BYTES, junk, mutations, with_other_links
 from wanpoll.testing.questions import check_place, outcomes
 from wanpoll.testing.samples import SEEN_AT, Sample, Subject, followed, holds
 from wanpoll.testing.telling import check_media, shown
@@ -34,8 +35,18 @@ def completes_the_result(subject: Subject) -> None:
         holds(whole is not None, f"the answer to the second request is {reading!r}, not the whole result")
         if whole is not None:
             _check_whole(whole, seen, sample.rest)
-            same = (whole.usage, whole.submitted_at, whole.raw) == (seen.usage, seen.submitted_at, seen.raw)
-            holds(same, "the second request loses what the first answer said")
+            same = (whole.usage, whole.submitted_at) == (seen.usage, seen.submitted_at)
+            kept = {key: whole.raw[key] for key in seen.raw if key in whole.raw}
+            holds(
+                same and kept == seen.raw, "the second request loses what the first answer said: keep raw, or add to it"
+            )
+
+
+def takes_no_other_links(subject: Subject) -> None:
+    """Where the answer to a second request lacks its links, no other link of it stands in for them"""
+    for sample, seen in _open(subject):
+        for document in with_other_links(sample.rest) if sample.rest else ():
+            check_no_other(_rest(subject, sample, seen, document), sample)
 
 
 def failures_end_nothing(subject: Subject) -> None:
@@ -123,5 +134,10 @@ def _rest(subject: Subject, sample: Sample, seen: Observation, body: Any, http: 
     return read_call(subject, "read_rest", sample.task, seen, body, http)
 
 
-CHECKS: tuple[Callable[[Subject], None], ...] = (asked_in_place, completes_the_result, failures_end_nothing)
+CHECKS: tuple[Callable[[Subject], None], ...] = (
+    asked_in_place,
+    completes_the_result,
+    takes_no_other_links,
+    failures_end_nothing,
+)
 REFRESH_CHECKS: tuple[Callable[[Subject], None], ...] = (fresh_links_are_the_answers_own,)
