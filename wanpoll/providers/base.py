@@ -77,7 +77,7 @@ class Provider(Settings, abc.ABC):
     """Why there are no fresh links, where there are none, and what to do."""
 
     can_scan: bool = False
-    """Whether to ask `ask_scan` for the list of the account's tasks, where that takes fewer requests than each alone."""
+    """Whether `ask_scan` is asked for the list of the account's tasks, where that takes fewer requests."""
 
     ID_PATHS: ClassVar[tuple[str, ...]] = ()
     """Where an answer names its tasks, as in "items[].id": for `explain`, which is not told them."""
