@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -38,9 +37,7 @@ PAUSE = 40.0
 WORTH = 2.0
 """Polls due for each page: those that would have found an end are not spared."""
 
-LONGEST_SPAN = 86_000.0
-"""Seconds. A list goes back for a day at most."""
-
+_LONGEST_SPAN = 86_000.0  # seconds: a list goes back for a day at most
 _MARGIN = 60.0  # seconds by which clocks may differ
 _ROWS = 100  # of a page, until one was seen
 _FAST = 0.2  # of an interval: the period of those who want little lag
@@ -56,12 +53,9 @@ _PARTS = (0.0, 0.02, 0.05, 0.1, 0.25, 0.5)  # of the due, the oldest first: aske
 class _Plan(NamedTuple):
     """What to scan for, if it pays."""
 
-    since: float  # when the oldest task of the list was submitted, with the margin
-    due: float  # polls in an interval that it is about, if there were no list
-    gap: float  # seconds from one scan to the next, so that they are cheaper than the polls
-
-
-_NO_PLAN = _Plan(0.0, 0.0, float("inf"))
+    since: float = 0.0  # when the oldest task of the list was submitted, with the margin
+    due: float = 0.0  # polls in an interval that it is about, if there were no list
+    gap: float = float("inf")  # seconds from one scan to the next, so that they are cheaper than the polls
 
 
 class Scan:
@@ -79,11 +73,11 @@ class Scan:
         self._cycle = self._period  # from one scan to the next
         self._took = 0.0
         self._begun_at = float("-inf")
-        self._plan = _NO_PLAN
+        self._plan = _Plan()
         self._density: float | None = None  # pages for each second of the list
-        self._asked = 0  # pages of this scan
-        self._named = 0  # tasks of ours on them
-        self._useful = 0  # and those of which they told anything
+        self._asked = self._named = self._useful = (
+            0  # pages of a scan, tasks of ours there, those they told anything of
+        )
         self._failures = 0
 
     @property
@@ -101,9 +95,10 @@ class Scan:
 
     def begin(self, now: float) -> bool:
         """Whether to ask for the first page now; if not, it is scheduled when to look again, while there are tasks."""
-        if now > self._begun_at + _GONE * self._cycle or not self._account.tasks:
+        tasks = self._account.tasks
+        if now > self._begun_at + _GONE * self._cycle or not tasks:
             self.covered = 0
-        if self.stopped or not self._account.tasks:
+        if not tasks:
             return False
         wait = self._until_due(now)
         if wait > 0.0:
@@ -116,8 +111,8 @@ class Scan:
 
     def _until_due(self, now: float) -> float:
         """Seconds until a scan may be due; 0 when it is, and `_plan` says what to scan for."""
-        look = _LOOK * self._period
-        if self._account.refused is not None or self.epoch is None:
+        look = _LOOK * self._period  # from now
+        if self.epoch is None or self._account.refused is not None:
             return look
         if now + RESOLUTION < self._begun_at + self._period:
             return self._begun_at + self._period - now
@@ -133,10 +128,9 @@ class Scan:
 
     def _sparable(self, now: float) -> list[Entry]:
         """The tasks that are to be asked about within an interval, unless the list tells that they go on."""
-        until, oldest = now + self._interval, now - LONGEST_SPAN
-        due = self._account.due
+        due, oldest = self._account.due, now - _LONGEST_SPAN
         waiting = (job for job in due if job.queue is due)
-        coming = (job for job in self._account.schedule.until(until) if job.queue is None)
+        coming = (job for job in self._account.schedule.until(now + self._interval) if job.queue is None)
         jobs = dict.fromkeys(itertools.islice(itertools.chain(waiting, coming), _MOST))
         entries = (job for job in jobs if isinstance(job, Entry) and job.born is not None and job.born > oldest)
         return [entry for entry in entries if self._heeds_list(entry, now + self._period)]
@@ -147,11 +141,11 @@ class Scan:
         The oldest few may lie far back: they are asked about singly, if that is cheaper.
         """
         births.sort()
-        count, best, most = len(births), _NO_PLAN, 0.0
+        count, best, most = len(births), _Plan(), 0.0
         learned = self._account.learned
         eased = 1.0 if learned is None else learned.pressure ** (1 / 3)  # a full quota stretches steps by that much
         for skipped in dict.fromkeys(int(part * count) for part in _PARTS if count):
-            since = max(min(births[skipped], now) - _MARGIN, now - LONGEST_SPAN)
+            since = max(min(births[skipped], now) - _MARGIN, now - _LONGEST_SPAN)
             due, cost = (count - skipped) * eased, WORTH * self._pages_since(since, now)
             if due - cost > most:
                 most = due - cost
@@ -162,8 +156,7 @@ class Scan:
         """How many pages a scan has. What the last one had is believed less and less: others' tasks stand there too."""
         if self._density is None:
             return max(1.0, len(self._account.tasks) / _ROWS)
-        age = now - self._begun_at
-        believed = math.pow(0.5, age / (PAUSE * self._interval))
+        believed = math.pow(0.5, (now - self._begun_at) / (PAUSE * self._interval))
         return max(1.0, self._density * (now - since) * believed)
 
     def _look_at(self, at: float) -> None:
@@ -181,13 +174,13 @@ class Scan:
 
     # -- what a page tells -------------------------------------------------------------------------------------
 
-    def read(self, ticket: Ticket, listed: Listed, now: float) -> Iterator[tuple[Entry, Status]]:
+    def read(self, ticket: Ticket, listed: Listed, now: float) -> list[tuple[Entry, Status]]:
         """The tasks that go on by the word of a page, oldest first; what else it tells is done."""
         self._asked += 1
         account = self._account
         if account.refused is not None or ticket.era != account.era:
             self._finish(now)
-            return
+            return []
         going: list[tuple[Entry, Status]] = []
         for entry, status in self._followed(listed).items():
             self._named += 1
@@ -197,19 +190,16 @@ class Scan:
             if status.is_final:
                 self._ask_at_once(entry, now)
             elif entry.answered_at is None or entry.answered_at < ticket.taken_at:
-                going.append((entry, status))
-        going.sort(key=_submitted_at)  # as they began, where they keep an order
-        for entry, status in going:
-            if self._heeds_list(entry, now):
-                yield entry, Status.RUNNING if entry.status is Status.RUNNING else status
+                going.append((entry, Status.RUNNING if entry.status is Status.RUNNING else status))
         self._next_page(listed, now)
+        # As they began, where they keep an order.
+        return sorted(going, key=lambda each: each[0].tracked_at if each[0].born is None else each[0].born)
 
     def _followed(self, listed: Listed) -> dict[Entry, Status]:
         """The followed tasks on a page, each once. What is said in a word that is not known is not said."""
-        tasks = self._account.tasks
         said: dict[Entry, Status] = {}
         for task_id, status in listed.rows:
-            entry = tasks.get(task_id)
+            entry = self._account.tasks.get(task_id)
             if entry is not None and status is not None and (entry not in said or status.is_final):
                 said[entry] = status
         return said
@@ -249,15 +239,14 @@ class Scan:
             self._density = max(pages, 1) / max(now - self._plan.since, 1.0)
         is_last = number >= pages or not listed.rows or listed.page not in (None, number)
         pays = WORTH * pages < self._plan.due and number <= self._useful + _USELESS
-        if is_last or not pays:
+        if pays and not is_last:
+            self._ask_for_page(number + 1, now)
+            self._account.place(self.page, now, now)
+        else:
             self._finish(now)
-            return
-        self._ask_for_page(number + 1, now)
-        self._account.place(self.page, now, now)
-
-    # -- how it ends -------------------------------------------------------------------------------------------
 
     def _finish(self, now: float) -> None:
+        """A scan is over: look again in a period."""
         self._took = now - self._begun_at
         self._cycle = max(self._cycle, self._took)
         self.covered = self._named
@@ -281,8 +270,3 @@ class Scan:
         self.stopped = True
         self.covered = 0
         self._account.withdraw(self.page)
-
-
-def _submitted_at(said: tuple[Entry, Status]) -> float:
-    entry = said[0]
-    return entry.tracked_at if entry.born is None else entry.born
