@@ -75,9 +75,8 @@ class Scan:
         self._begun_at = float("-inf")
         self._plan = _Plan()
         self._density: float | None = None  # pages for each second of the list
-        self._asked = self._named = self._useful = (
-            0  # pages of a scan, tasks of ours there, those they told anything of
-        )
+        # Of this scan: its pages, the tasks of ours on them, and those of which they told anything.
+        self._asked = self._named = self._useful = 0
         self._failures = 0
 
     @property
@@ -111,7 +110,7 @@ class Scan:
 
     def _until_due(self, now: float) -> float:
         """Seconds until a scan may be due; 0 when it is, and `_plan` says what to scan for."""
-        look = _LOOK * self._period  # from now
+        look = _LOOK * self._period
         if self.epoch is None or self._account.refused is not None:
             return look
         if now + RESOLUTION < self._begun_at + self._period:
@@ -177,8 +176,7 @@ class Scan:
     def read(self, ticket: Ticket, listed: Listed, now: float) -> list[tuple[Entry, Status]]:
         """The tasks that go on by the word of a page, oldest first; what else it tells is done."""
         self._asked += 1
-        account = self._account
-        if account.refused is not None or ticket.era != account.era:
+        if self._account.refused is not None or ticket.era != self._account.era:
             self._finish(now)
             return []
         going: list[tuple[Entry, Status]] = []
@@ -215,8 +213,7 @@ class Scan:
         )
 
     def _trusted_until(self, entry: Entry) -> float:
-        asked_at = entry.tracked_at if entry.polled_at is None else entry.polled_at
-        return asked_at + TRUSTED * self._interval
+        return (entry.tracked_at if entry.polled_at is None else entry.polled_at) + TRUSTED * self._interval
 
     def limit_trust(self, entry: Entry, now: float) -> None:
         """Have `entry` asked about itself in time, although the list says that it goes on."""
@@ -259,11 +256,11 @@ class Scan:
     def failed(self, now: float) -> None:
         """A page did not come, or a scan was worth nothing: try again in a period, or when three did so much later."""
         self._failures += 1
-        wait = self._period
-        if self._failures >= FAILURES:
+        if self._failures < FAILURES:
+            self._look_at(now + self._period)
+        else:
             self._failures = self.covered = 0
-            wait = PAUSE * self._interval
-        self._look_at(now + wait)
+            self._look_at(now + PAUSE * self._interval)
 
     def stop(self) -> None:
         """The provider does not give the list: never ask for it again."""
