@@ -37,7 +37,7 @@ PAUSE = 40.0
 WORTH = 2.0
 """Polls due for each page: those that would have found an end are not spared."""
 
-_LONGEST_SPAN = 86_000.0  # seconds: a list goes back for a day at most
+_LONGEST_SPAN = 86_000.0  # seconds: a list goes back for a day at most, and the margin is part of it
 _MARGIN = 60.0  # seconds by which clocks may differ
 _ROWS = 100  # of a page, until one was seen
 _FAST = 0.2  # of an interval: the period of those who want little lag
@@ -51,11 +51,11 @@ _PARTS = (0.0, 0.02, 0.05, 0.1, 0.25, 0.5)  # of the due, the oldest first: aske
 
 
 class _Plan(NamedTuple):
-    """What to scan for, if it pays."""
+    """What to scan for. Nothing is due where no scan pays."""
 
     since: float = 0.0  # when the oldest task of the list was submitted, with the margin
     due: float = 0.0  # polls in an interval that it is about, if there were no list
-    gap: float = float("inf")  # seconds from one scan to the next, so that they are cheaper than the polls
+    gap: float = 0.0  # seconds from one scan to the next, so that they are cheaper than the polls
 
 
 class Scan:
@@ -94,10 +94,9 @@ class Scan:
 
     def begin(self, now: float) -> bool:
         """Whether to ask for the first page now; if not, it is scheduled when to look again, while there are tasks."""
-        tasks = self._account.tasks
-        if now > self._begun_at + _GONE * self._cycle or not tasks:
+        if now > self._begun_at + _GONE * self._cycle:
             self.covered = 0
-        if not tasks:
+        if not self._account.tasks:
             return False
         wait = self._until_due(now)
         if wait > 0.0:
@@ -113,11 +112,9 @@ class Scan:
         look = _LOOK * self._period
         if self.epoch is None or self._account.refused is not None:
             return look
-        if now + RESOLUTION < self._begun_at + self._period:
-            return self._begun_at + self._period - now
         spared = self._sparable(now)
         plan = self._plan = self._cheapest([entry.born for entry in spared if entry.born is not None], now)
-        if plan.gap > self._interval:
+        if not plan.due:
             return look
         earliest = min(entry.due_at for entry in spared)
         wait = max(self._begun_at + plan.gap - now, earliest - now - _LEAD * self._period)
@@ -144,7 +141,7 @@ class Scan:
         learned = self._account.learned
         eased = 1.0 if learned is None else learned.pressure ** (1 / 3)  # a full quota stretches steps by that much
         for skipped in dict.fromkeys(int(part * count) for part in _PARTS if count):
-            since = max(min(births[skipped], now) - _MARGIN, now - _LONGEST_SPAN)
+            since = min(births[skipped], now) - _MARGIN
             due, cost = (count - skipped) * eased, WORTH * self._pages_since(since, now)
             if due - cost > most:
                 most = due - cost
