@@ -416,6 +416,16 @@ def test_who_runs_does_not_wait_again() -> None:
     assert entry_of(bench, "t3").status is Status.RUNNING
 
 
+def test_who_is_older_is_told_of_first() -> None:
+    """Whatever the order of the rows: one that runs although it is younger would say that there is no order."""
+    bench = scanning()
+    for number in range(10):
+        bench.track(f"t{number}", age=10.0 - number)
+    bench.answer(first_page(bench), rows(f"t{each}" for each in (5, 9, 0, 1, 8, 2, 7, 3, 6, 4)))
+
+    assert [event.update.task.id for event in bench.told(ev.TaskChanged)] == [f"t{each}" for each in range(10)]
+
+
 def test_of_two_rows_about_a_task_the_end_counts() -> None:
     """Whatever their order: the task is asked."""
     for order in ((Status.RUNNING, Status.FAILED), (Status.FAILED, Status.RUNNING)):

@@ -173,7 +173,7 @@ class Scan:
     def read(self, ticket: Ticket, listed: Listed, now: float) -> list[tuple[Entry, Status]]:
         """The tasks that go on by the word of a page, oldest first; what else it tells is done."""
         self._asked += 1
-        if self._account.refused is not None or ticket.era != self._account.era:
+        if self._account.refused is not None:
             self._finish(now)
             return []
         going: list[tuple[Entry, Status]] = []
@@ -202,8 +202,7 @@ class Scan:
     def _heeds_list(self, entry: Entry, now: float) -> bool:
         """Whether a row decides when `entry` is asked about: not for those with a way of their own."""
         return (
-            entry.alive
-            and entry.ticket is None
+            entry.ticket is None
             and entry.partial is None
             and not (entry.urgent or entry.parked or entry.misses or entry.unknowns or entry.stale)
             and now + RESOLUTION < min(self._trusted_until(entry), entry.expires_at)
