@@ -460,6 +460,9 @@ def test_those_with_ways_of_their_own_keep_them(status: Status) -> None:
     bench.track("partial", age=0.0)
     entries["urgent"], entries["partial"] = entry_of(bench, "urgent"), entry_of(bench, "partial")
     entries["urgent"].urgent = True
+    bench.track("stale", age=0.0)
+    entries["stale"] = entry_of(bench, "stale")
+    entries["stale"].stale = True
     entries["partial"].partial = Observation("partial", Status.SUCCEEDED, follow_up="file")
     before = {name: (entry.due_at, entry.slot, entry.queue, entry.answered_at) for name, entry in entries.items()}
     bench.answer(page, rows(entries, status))
@@ -477,6 +480,16 @@ def test_the_last_poll_is_not_put_off() -> None:
 
     assert polls_of(asked, "brief")[-1] == pytest.approx(12.0, abs=0.1)
     assert bench.ended().status is Status.EXPIRED
+
+
+def test_a_page_is_no_last_poll() -> None:
+    """Whose time is over is not ended by it, even where nobody came to ask about it yet."""
+    bench = scanning(10)
+    page = first_page(bench)
+    entry_of(bench, "t3").expires_at = bench.now - 0.5
+    bench.answer(page, all_go_on(bench))
+
+    assert bench.ended() is None
 
 
 def test_the_age_of_tasks_is_asked_for() -> None:
