@@ -308,6 +308,14 @@ def test_who_has_ended_is_asked_at_once() -> None:
     assert bench.ended().polls == 1
 
 
+def test_who_has_ended_goes_before_those_that_wait() -> None:
+    """On a full account, too."""
+    bench = scanning(60, age=100.0, quota=Rate(1, per=5.0))
+    bench.answer(first_page_of(bench), rows(["t50"], Status.SUCCEEDED))
+
+    assert bench.next_ticket(within=10.0).tasks[0].id == "t50"
+
+
 def test_the_floor_between_two_answers_holds() -> None:
     """Who was asked a moment ago is asked again a moment later."""
     bench = scanning(10)
@@ -546,6 +554,7 @@ def test_a_page_that_came_forgives_those_that_did_not() -> None:
     answers = iter([miss(), miss(), None] * 100)
     times = [at for at, _ in pages_of(drive(bench, 600.0, reader(lambda: next(answers) or all_go_on(bench))))]
 
+    assert len(times) >= 20
     assert max(after - before for before, after in zip(times, times[1:], strict=False)) <= 2 * INTERVAL
 
 
@@ -798,6 +807,14 @@ def test_what_a_scan_named_long_ago_is_load_again() -> None:
 
         drive(bench, 200.0, reader(lambda reading=after: reading))
         assert scan.covered == 0
+
+
+def test_who_stands_on_no_page_is_load() -> None:
+    """Only those that the scan named share no quota."""
+    bench = scanning(100, schedule="economy")
+    bench.answer(first_page(bench), rows([f"t{each}" for each in range(40)]))
+
+    assert bench.machine.accounts[NAME].scan.covered == 40
 
 
 def test_what_is_to_be_scanned_is_no_load() -> None:

@@ -228,8 +228,7 @@ class Scan:
     def _next_page(self, listed: Listed, now: float) -> None:
         """The next page, if there is one and it pays."""
         number, pages = self._asked, listed.pages or 0
-        if number == 1:
-            self._density = max(pages, 1) / max(now - self._plan.since, 1.0)
+        self._density = max(pages, 1) / max(now - self._plan.since, 1.0)
         is_last = number >= pages or not listed.rows or listed.page not in (None, number)
         pays = WORTH * pages < self._plan.due and number <= self._useful + _USELESS
         if pays and not is_last:
