@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,7 +15,8 @@ from wanpoll import Failure, Rate, Status, UsageError
 from wanpoll._core import events as ev
 from wanpoll._core.account import URGENT_RUN
 from wanpoll._core.entries import Entry, PageOf, Purpose, Ticket
-from wanpoll._core.readings import Broken, Listed, Missed, Observation, Reading, Refused, Rejected
+from wanpoll._core.placement import DEARER, Placement
+from wanpoll._core.readings import Answer, Broken, Listed, Missed, Observation, Reading, Refused, Rejected
 from wanpoll._core.scan import FAILURES, PAUSE, TRUSTED, WORTH
 
 EPOCH = 1_750_000_000.0
@@ -119,6 +121,48 @@ def test_few_tasks_are_asked_singly() -> None:
 
     assert pages_of(drive(few, 300.0, reader(lambda: all_go_on(few)))) == []
     assert pages_of(drive(enough, 300.0, reader(lambda: all_go_on(enough))))
+
+
+def test_those_that_are_not_due_soon_are_no_reason() -> None:
+    """Two tasks that are due do not pay for a page, whoever else is followed."""
+    bench = scanning(2)
+    for number in range(50):
+        bench.track(f"calm{number}")
+        bench.answer(bench.next_ticket(within=0.01), Answer(seen(f"calm{number}").observations, poll_after=3600.0))
+        entry_of(bench, f"calm{number}").born = 0.0
+
+    assert pages_of(drive(bench, 1000.0, reader(lambda: all_go_on(bench)))) == []
+
+
+def test_before_the_first_page_all_tasks_are_taken_to_stand_on_pages() -> None:
+    """Ten that are due do not pay for the six pages that the six hundred of this account have."""
+    bench = scanning(10)
+    for number in range(600):
+        bench.track(f"calm{number}", age=3600.0)
+        entry_of(bench, f"calm{number}").parked = True
+        bench.machine.accounts[NAME].place(entry_of(bench, f"calm{number}"), 10_000.0, 0.0)
+    assert pages_of(drive(bench, 100.0, reader(lambda: NOTHING))) == []
+
+    bench = scanning(20)
+    assert pages_of(drive(bench, 100.0, reader(lambda: NOTHING)))
+
+
+def test_those_with_ways_of_their_own_are_no_reason() -> None:
+    """Rows would not spare their polls."""
+    bench = scanning(50, age=100.0)
+
+    assert pages_of(drive(bench, 300.0, reader(lambda: all_go_on(bench), lambda _: miss()))) == []
+
+
+def test_on_a_full_account_fewer_polls_are_reason_enough() -> None:
+    """They are fewer than they should be, since the quota stretches the steps."""
+    bench = scanning(2, schedule="economy")
+    assert not is_page(bench.next_ticket())
+
+    bench = scanning(2, schedule="economy")
+    learned = bench.machine.accounts[NAME].learned
+    learned.pressure.steps = round(math.log(8.0) / DEARER)
+    assert is_page(bench.next_ticket())
 
 
 def test_no_scan_without_being_asked_to() -> None:
@@ -264,6 +308,14 @@ def test_who_has_ended_is_asked_at_once() -> None:
     assert bench.ended().polls == 1
 
 
+def test_who_has_ended_goes_before_those_that_wait() -> None:
+    """On a full account, too."""
+    bench = scanning(60, age=100.0, quota=Rate(1, per=5.0))
+    bench.answer(first_page_of(bench), rows(["t50"], Status.SUCCEEDED))
+
+    assert bench.next_ticket(within=10.0).tasks[0].id == "t50"
+
+
 def test_the_floor_between_two_answers_holds() -> None:
     """Who was asked a moment ago is asked again a moment later."""
     bench = scanning(10)
@@ -372,6 +424,16 @@ def test_who_runs_does_not_wait_again() -> None:
     assert entry_of(bench, "t3").status is Status.RUNNING
 
 
+def test_who_is_older_is_told_of_first() -> None:
+    """Whatever the order of the rows: one that runs although it is younger would say that there is no order."""
+    bench = scanning()
+    for number in range(10):
+        bench.track(f"t{number}", age=10.0 - number)
+    bench.answer(first_page(bench), rows(f"t{each}" for each in (5, 9, 0, 1, 8, 2, 7, 3, 6, 4)))
+
+    assert [event.update.task.id for event in bench.told(ev.TaskChanged)] == [f"t{each}" for each in range(10)]
+
+
 def test_of_two_rows_about_a_task_the_end_counts() -> None:
     """Whatever their order: the task is asked."""
     for order in ((Status.RUNNING, Status.FAILED), (Status.FAILED, Status.RUNNING)):
@@ -406,6 +468,9 @@ def test_those_with_ways_of_their_own_keep_them(status: Status) -> None:
     bench.track("partial", age=0.0)
     entries["urgent"], entries["partial"] = entry_of(bench, "urgent"), entry_of(bench, "partial")
     entries["urgent"].urgent = True
+    bench.track("stale", age=0.0)
+    entries["stale"] = entry_of(bench, "stale")
+    entries["stale"].stale = True
     entries["partial"].partial = Observation("partial", Status.SUCCEEDED, follow_up="file")
     before = {name: (entry.due_at, entry.slot, entry.queue, entry.answered_at) for name, entry in entries.items()}
     bench.answer(page, rows(entries, status))
@@ -423,6 +488,16 @@ def test_the_last_poll_is_not_put_off() -> None:
 
     assert polls_of(asked, "brief")[-1] == pytest.approx(12.0, abs=0.1)
     assert bench.ended().status is Status.EXPIRED
+
+
+def test_a_page_is_no_last_poll() -> None:
+    """Whose time is over is not ended by it, even where nobody came to ask about it yet."""
+    bench = scanning(10)
+    page = first_page(bench)
+    entry_of(bench, "t3").expires_at = bench.now - 0.5
+    bench.answer(page, all_go_on(bench))
+
+    assert bench.ended() is None
 
 
 def test_the_age_of_tasks_is_asked_for() -> None:
@@ -479,6 +554,7 @@ def test_a_page_that_came_forgives_those_that_did_not() -> None:
     answers = iter([miss(), miss(), None] * 100)
     times = [at for at, _ in pages_of(drive(bench, 600.0, reader(lambda: next(answers) or all_go_on(bench))))]
 
+    assert len(times) >= 20
     assert max(after - before for before, after in zip(times, times[1:], strict=False)) <= 2 * INTERVAL
 
 
@@ -665,3 +741,144 @@ def test_no_list_ends_a_task_or_hides_an_end(schedule: str, pages: list[Listed |
     assert told.keys() == ends.keys()
     assert all(event.outcome.ok and event.waited >= ends[task_id] for task_id, event in told.items())
     assert len(asked) <= 8 * 1500
+
+
+# -- what is counted and learned ---------------------------------------------------------------------------------------
+
+
+def test_statistics_count_pages_and_polls() -> None:
+    """A page is a request and no poll; what was saved is beside the advised interval, pages taken off."""
+    bench = scanning(100, schedule="economy")
+    ends = {f"t{number}": 100.0 + number for number in range(100)}
+
+    def page() -> Listed:
+        going = [task.id for task in bench.machine.open_tasks()]
+        return Listed(tuple((each, word(bench.now, ends[each])) for each in going), 1, 1)
+
+    asked = drive(bench, 300.0, reader(page, lambda task_id: seen(task_id, word(bench.now, ends[task_id]))))
+    told, pages, polls = bench.machine.statistics(bench.now), len(pages_of(asked)), len(polls_of(asked))
+    regular = sum(math.ceil(event.waited / (1.05 * INTERVAL)) for event in bench.told(ev.TaskEnded))
+
+    assert (told.requests, told.polls, told.by_status[Status.SUCCEEDED]) == (pages + polls, polls, 100)
+    assert 100 <= polls <= 150
+    assert pages >= 10
+    assert told.accounts[NAME].saved == pytest.approx(regular - polls - pages, abs=1.0)
+    assert told.problems == {}
+
+
+def word(now: float, end: float) -> Status:
+    return Status.SUCCEEDED if now >= end else Status.RUNNING
+
+
+def test_rows_tell_how_long_tasks_have_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is an answer at its time: from one to the next a task has run, nothing twice and nothing left out."""
+    runs: dict[float, list[tuple[float, float]]] = {}
+    original = Placement.survived
+
+    def survived(self: Placement, born: float, since: float, until: float) -> Any:
+        runs.setdefault(born, []).append((since, until))
+        return original(self, born, since, until)
+
+    monkeypatch.setattr(Placement, "survived", survived)
+    bench = scanning(50, schedule="economy")
+    asked = drive(bench, 400.0, reader(lambda: all_go_on(bench)))
+    pages = [at for at, _ in pages_of(asked)]
+
+    assert len(pages) > 5
+    assert len(runs) == 50
+    for number in range(50):
+        entry = entry_of(bench, f"t{number}")
+        assert entry.born is not None
+        answers = sorted({*pages, *polls_of(asked, f"t{number}")})
+        spans = [(round(since, 6), round(until, 6)) for since, until in runs[entry.born]]
+        moments = [0.0, *(at - entry.born for at in answers)]
+        assert spans == [
+            (round(before, 6), round(after, 6)) for before, after in zip(moments, moments[1:], strict=False)
+        ]
+
+
+def test_what_a_scan_named_long_ago_is_load_again() -> None:
+    """When it does not pay any more, and when it pauses or stops."""
+    for after in (Listed((), 1, 10**6), miss(), Rejected(Failure("HTTP 404"))):
+        bench = scanning(100, schedule="economy")
+        scan = bench.machine.accounts[NAME].scan
+        drive(bench, 60.0, reader(lambda bench=bench: all_go_on(bench)))
+        assert scan.covered >= 90
+
+        drive(bench, 200.0, reader(lambda reading=after: reading))
+        assert scan.covered == 0
+
+
+def test_who_stands_on_no_page_is_load() -> None:
+    """Only those that the scan named share no quota."""
+    bench = scanning(100, schedule="economy")
+    bench.answer(first_page(bench), rows([f"t{each}" for each in range(40)]))
+
+    assert bench.machine.accounts[NAME].scan.covered == 40
+
+
+def test_what_is_to_be_scanned_is_no_load() -> None:
+    """A crowd that comes at once does not stretch the steps before its first scan has told of it."""
+    bench = scanning(300, schedule="economy")
+    first_page(bench)
+
+    assert bench.machine.accounts[NAME].scan.covered >= 250
+
+
+def test_scans_are_no_closer_than_they_pay() -> None:
+    """With little lag in view, too; and who was named waits until the next one names it, however far that is."""
+    bench = scanning(6, schedule="fast")
+    asked = drive(bench, 290.0, reader(lambda: all_go_on(bench)))
+    times = [at for at, _ in pages_of(asked)]
+    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+
+    assert len(times) > 10
+    assert min(gaps) >= WORTH / 6 * INTERVAL - 0.01
+    assert len(polls_of(asked)) <= len(times)
+
+
+def test_who_was_named_by_a_long_scan_waits_for_the_end_of_the_next() -> None:
+    """Pages that take longer than the interval still spare the polls."""
+    bench = scanning(3000, age=100.0, quota=Rate(1))
+
+    def page(ticket: Ticket) -> Reading | Listed:
+        if not is_page(ticket):
+            return seen(ticket.tasks[0].id)
+        number = ticket.subject.number
+        return rows([f"t{each}" for each in range(100 * (number - 1), 100 * number)], page=number, pages=30)
+
+    drive(bench, 100.0, page)
+    asked = drive(bench, 150.0, page)
+    assert len(pages_of(asked)) > 60
+    assert len(polls_of(asked)) <= 20
+
+
+# -- tasks that come meanwhile -----------------------------------------------------------------------------------------
+
+
+def test_new_tasks_do_not_put_the_scan_off() -> None:
+    """However fast they come."""
+    bench = scanning(100)
+    asked = []
+    for number in range(200):
+        asked += drive(bench, 0.3, reader(lambda: all_go_on(bench)))
+        bench.track(f"u{number}", age=0.0)
+
+    assert 3 <= len(pages_of(asked)) <= 5
+
+
+def test_new_tasks_do_not_take_the_turn_of_a_page_that_waits() -> None:
+    """It keeps its place among the urgent, and there is one page at a time."""
+    bench = scanning(300, quota=Rate(1, per=10.0), age=100.0)
+    page = first_page_of(bench)
+    bench.answer(page, rows([f"t{each}" for each in range(100)], pages=3))
+    bench.track("later", age=0.0)
+    account = bench.machine.accounts[NAME]
+    assert account.scan.page.queue is account.urgent
+
+    second = first_page_of(bench)
+    assert second.subject.number == 2
+    for number in range(3):
+        bench.track(f"u{number}", age=0.0)
+        assert account.scan.page.queue is account.scan.page.slot is None
+    assert pages_of(drive(bench, 9.0, reader(lambda: NOTHING))) == []

@@ -100,7 +100,7 @@ class Account:
         learned = self.learned
         due_at = self.cadence.first(entry.task.id, now, age) if learned is None else learned.first(entry, now)
         if self.scan is not None:
-            self.scan.wake(now)
+            self.scan.look_soon(now)
         entry.ticket = self.ghosts.get(entry.task.id)
         if entry.ticket is None:
             self.place(entry, due_at, now)
@@ -167,7 +167,7 @@ class Account:
         for job in self.schedule.pop_due(now, _PROMOTED_AT_ONCE):
             if job.expires_at <= now + RESOLUTION and isinstance(job, Entry):
                 over.append(job)
-            elif not isinstance(job, Page) or (self.scan is not None and self.scan.begins(now)):
+            elif not isinstance(job, Page) or (self.scan is not None and self.scan.begin(now)):
                 self._wait_turn(job, now)
         return over
 

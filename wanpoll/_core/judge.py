@@ -103,10 +103,10 @@ class Judge:
         if scan is None:
             return
         ticket.poll_after = scan.patience
-        for entry, status in scan.heard(ticket, page, now):
+        for entry, status in scan.read(ticket, page, now):
             heard_at, entry.answered_at = entry.answered_at, now
             self._goes_on(entry, ticket, status, entry.progress, now, heard_at)
-            scan.keep(entry, now)
+            scan.limit_trust(entry, now)
 
     # -- calls -------------------------------------------------------------------------------------------------
 

@@ -72,9 +72,10 @@ class Task:
     """A remote task: its id, and what is needed to ask about it.
 
     `provider` names one of the poller's providers (needed with several only). `context` holds what the provider
-    needs beside the id. `kind` names a class of alike tasks, a model say: what is learned of durations is kept by it.
-    Where it is not given, but an answer names it, an `Outcome` has the task with it. `submitted_at` is an aware datetime: with it the first poll comes when an answer is likely, without it the age is
-    unknown and the first poll comes at once.
+    needs beside the id. `kind` names a class of alike tasks, a model say: what is learned of durations is kept by
+    it. Where it is not given, but an answer names it, an `Outcome` has the task with it. `submitted_at` is an aware
+    datetime: with it the first poll comes when an answer is likely, without it the age is unknown and the first
+    poll comes at once.
     """
 
     id: str

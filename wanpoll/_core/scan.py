@@ -4,16 +4,17 @@ The list never ends a task, since it has neither media nor reasons: who has ende
 not counts as answered, but not for ever: a list may be stale. And who stands on no page is asked as if there were no
 list. So a list that is wrong costs requests, never a result.
 
-A scan is made when its pages are fewer than the polls that they spare. What they are worth is seen as they come.
+A scan is made when its pages are fewer than the polls that they spare. What they are worth is seen as they come. Its
+life: `look_soon`, and at each look `begin`, which says whether to ask for a first page; `read` for each page that comes
+and `failed` for one that does not; then comes the next look.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wanpoll._core.cadence import Cadence
 from wanpoll._core.entries import Entry, Page, PageOf, Ticket
@@ -36,19 +37,25 @@ PAUSE = 40.0
 WORTH = 2.0
 """Polls due for each page: those that would have found an end are not spared."""
 
-LONGEST_SPAN = 86_000.0
-"""Seconds. A list goes back for a day at most."""
-
+_LONGEST_SPAN = 86_000.0  # seconds: a list goes back for a day at most, and the margin is part of it
 _MARGIN = 60.0  # seconds by which clocks may differ
 _ROWS = 100  # of a page, until one was seen
 _FAST = 0.2  # of an interval: the period of those who want little lag
 _LOOK = 0.2  # of a period: how soon to look again whether it pays
 _LEAD = 0.25  # of a period that a scan may come before the polls that it spares
 _PATIENCE = 1.0 + _LEAD  # of the time from one scan to the next: by then the next scan should have named a task again
-_GONE = 3.0  # periods after which what a scan named is nothing any more
-_USELESS = 5  # pages
+_GONE = 3.0  # times the time from one scan to the next: after that, what the last one named is nothing any more
+_USELESS = 5  # pages that a scan may have beyond the tasks that it told anything of
 _MOST = 10_000  # tasks that are looked at
 _PARTS = (0.0, 0.02, 0.05, 0.1, 0.25, 0.5)  # of the due, the oldest first: asked about singly, if that is cheaper
+
+
+class _Plan(NamedTuple):
+    """What to scan for. Nothing is due where no scan pays."""
+
+    since: float = 0.0  # when the oldest task of the list was submitted, with the margin
+    due: float = 0.0  # polls in an interval that it is about, if there were no list
+    gap: float = 0.0  # seconds from one scan to the next, so that they are cheaper than the polls
 
 
 class Scan:
@@ -65,12 +72,11 @@ class Scan:
         self._period = cadence.interval * (_FAST if fast else 1.0)
         self._cycle = self._period  # from one scan to the next
         self._took = 0.0
-        self._since = self._begun_at = float("-inf")
+        self._begun_at = float("-inf")
+        self._plan = _Plan()
         self._density: float | None = None  # pages for each second of the list
-        self._due = 0.0  # polls in an interval, if there were no list
-        self._asked = 0  # pages of this scan
-        self._named = 0  # tasks of ours on them
-        self._useful = 0  # and those of which they told anything
+        # Of this scan: its pages, the tasks of ours on them, and those of which they told anything.
+        self._asked = self._named = self._useful = 0
         self._failures = 0
 
     @property
@@ -80,87 +86,73 @@ class Scan:
 
     # -- when --------------------------------------------------------------------------------------------------
 
-    def wake(self, now: float) -> None:
+    def look_soon(self, now: float) -> None:
         """There is a task: look soon whether a scan pays."""
         page = self.page
         if page.slot is None and page.queue is None and page.ticket is None and not self.stopped:
             self._look_at(now + self._floor)
 
-    def begins(self, now: float) -> bool:
+    def begin(self, now: float) -> bool:
         """Whether to ask for the first page now; if not, it is scheduled when to look again, while there are tasks."""
-        if self.stopped or not self._account.tasks:
+        if now > self._begun_at + _GONE * self._cycle:
             self.covered = 0
+        if not self._account.tasks:
             return False
-        wait = self._wait(now)
+        wait = self._until_due(now)
         if wait > 0.0:
-            if now > self._begun_at + _GONE * self._cycle:
-                self.covered = 0
             self._look_at(now + max(wait, 2 * RESOLUTION))
             return False
         self._begun_at = now
         self._asked = self._named = self._useful = 0
-        self._ask_for(1, now)
+        self._ask_for_page(1, now)
         return True
 
-    def _wait(self, now: float) -> float:
-        """Seconds until a scan may be due; 0 when it is, and `_since` says what to scan for."""
+    def _until_due(self, now: float) -> float:
+        """Seconds until a scan may be due; 0 when it is, and `_plan` says what to scan for."""
         look = _LOOK * self._period
-        if self._account.refused is not None or self.epoch is None:
+        if self.epoch is None or self._account.refused is not None:
             return look
-        if now + RESOLUTION < self._begun_at + self._period:
-            return self._begun_at + self._period - now
-        spared = self._spared(now)
-        gap = self._gap([entry.born for entry in spared if entry.born is not None], now)
-        if gap > self._interval:
+        spared = self._sparable(now)
+        plan = self._plan = self._cheapest([entry.born for entry in spared if entry.born is not None], now)
+        if not plan.due:
             return look
         earliest = min(entry.due_at for entry in spared)
-        wait = max(self._begun_at + gap - now, earliest - now - _LEAD * self._period)
-        self._cycle = max(gap, self._took)
+        wait = max(self._begun_at + plan.gap - now, earliest - now - _LEAD * self._period)
+        self._cycle = max(plan.gap, self._took)
         self.covered = max(self.covered, len(spared))
         return min(wait, look) if wait > RESOLUTION else 0.0
 
-    def _spared(self, now: float) -> list[Entry]:
+    def _sparable(self, now: float) -> list[Entry]:
         """The tasks that are to be asked about within an interval, unless the list tells that they go on."""
-        until = now + self._interval
-        due = self._account.due
+        due, oldest = self._account.due, now - _LONGEST_SPAN
         waiting = (job for job in due if job.queue is due)
-        coming = (job for job in self._account.schedule.until(until) if job.queue is None)
+        coming = (job for job in self._account.schedule.until(now + self._interval) if job.queue is None)
         jobs = dict.fromkeys(itertools.islice(itertools.chain(waiting, coming), _MOST))
-        oldest = now - LONGEST_SPAN
-        return [
-            job
-            for job in jobs
-            if isinstance(job, Entry)
-            and job.born is not None
-            and job.born > oldest
-            and self._heeds(job, now + self._period)
-        ]
+        entries = (job for job in jobs if isinstance(job, Entry) and job.born is not None and job.born > oldest)
+        return [entry for entry in entries if self._heeds_list(entry, now + self._period)]
 
-    def _gap(self, births: list[float], now: float) -> float:
-        """How many seconds apart scans are cheaper than asking about those of the `births`, and since when to scan.
+    def _cheapest(self, births: list[float], now: float) -> _Plan:
+        """How to spare most of the polls of the tasks with these `births`.
 
         The oldest few may lie far back: they are asked about singly, if that is cheaper.
         """
         births.sort()
-        count, best, gap = len(births), 0.0, float("inf")
+        count, best, most = len(births), _Plan(), 0.0
         learned = self._account.learned
-        stretch = (
-            1.0 if learned is None else learned.pressure.times ** (1 / 3)
-        )  # a full quota makes them fewer than they were
+        eased = 1.0 if learned is None else learned.pressure.times ** (1 / 3)  # a full quota stretches steps
         for skipped in dict.fromkeys(int(part * count) for part in _PARTS if count):
-            since = max(min(births[skipped], now) - _MARGIN, now - LONGEST_SPAN)
-            due, pages = (count - skipped) * stretch, self._expected(since, now)
-            if due - WORTH * pages > best:
-                best, self._since, self._due = due - WORTH * pages, since, due
-                gap = max(self._period, WORTH * pages / due * self._interval)
-        return gap
+            since = min(births[skipped], now) - _MARGIN
+            due, cost = (count - skipped) * eased, WORTH * self._pages_since(since, now)
+            if due - cost > most:
+                most = due - cost
+                best = _Plan(since, due, max(self._period, cost / due * self._interval))
+        return best
 
-    def _expected(self, since: float, now: float) -> float:
+    def _pages_since(self, since: float, now: float) -> float:
         """How many pages a scan has. What the last one had is believed less and less: others' tasks stand there too."""
         if self._density is None:
             return max(1.0, len(self._account.tasks) / _ROWS)
-        age = now - self._begun_at
-        believed = math.pow(0.5, age / (PAUSE * self._interval))
+        believed = math.pow(0.5, (now - self._begun_at) / (PAUSE * self._interval))
         return max(1.0, self._density * (now - since) * believed)
 
     def _look_at(self, at: float) -> None:
@@ -168,10 +160,9 @@ class Scan:
         self.page.queue = None
         self._account.schedule.set(self.page, at)
 
-    def _ask_for(self, number: int, now: float) -> None:
+    def _ask_for_page(self, number: int, now: float) -> None:
         page = self.page
-        moment = datetime.fromtimestamp((self.epoch or 0.0) + self._since, UTC)
-        page.subject = PageOf(moment, number)
+        page.subject = PageOf(datetime.fromtimestamp((self.epoch or 0.0) + self._plan.since, UTC), number)
         page.due_at = now
         page.urgent = True  # it may spare a hundred of those that wait
         if self._account.learned is not None:
@@ -179,59 +170,54 @@ class Scan:
 
     # -- what a page tells -------------------------------------------------------------------------------------
 
-    def heard(self, ticket: Ticket, listed: Listed, now: float) -> Iterator[tuple[Entry, Status]]:
+    def read(self, ticket: Ticket, listed: Listed, now: float) -> list[tuple[Entry, Status]]:
         """The tasks that go on by the word of a page, oldest first; what else it tells is done."""
         self._asked += 1
-        account = self._account
-        if account.refused is not None or ticket.era != account.era:
-            self._rest(now)
-            return
-        going: list[tuple[float, Entry, Status]] = []
-        for entry, status in self._ours(listed):
+        if self._account.refused is not None:
+            self._finish(now)
+            return []
+        going: list[tuple[Entry, Status]] = []
+        for entry, status in self._followed(listed).items():
             self._named += 1
-            if not self._heeds(entry, now):
+            if not self._heeds_list(entry, now):
                 continue
             self._useful += 1
             if status.is_final:
-                self._hurry(entry, now)
+                self._ask_at_once(entry, now)
             elif entry.answered_at is None or entry.answered_at < ticket.taken_at:
-                going.append((entry.tracked_at if entry.born is None else entry.born, entry, status))
-        for _, entry, status in sorted(going, key=lambda each: each[0]):  # as they began, where they keep an order
-            if self._heeds(entry, now):
-                yield entry, Status.RUNNING if entry.status is Status.RUNNING else status
-        self._go_on(listed, now)
+                going.append((entry, Status.RUNNING if entry.status is Status.RUNNING else status))
+        self._next_page(listed, now)
+        # As they began, where they keep an order.
+        return sorted(going, key=lambda each: each[0].tracked_at if each[0].born is None else each[0].born)
 
-    def _ours(self, listed: Listed) -> Iterator[tuple[Entry, Status]]:
+    def _followed(self, listed: Listed) -> dict[Entry, Status]:
         """The followed tasks on a page, each once. What is said in a word that is not known is not said."""
-        tasks = self._account.tasks
         said: dict[Entry, Status] = {}
         for task_id, status in listed.rows:
-            entry = tasks.get(task_id)
+            entry = self._account.tasks.get(task_id)
             if entry is not None and status is not None and (entry not in said or status.is_final):
                 said[entry] = status
-        yield from said.items()
+        return said
 
-    def _heeds(self, entry: Entry, now: float) -> bool:
+    def _heeds_list(self, entry: Entry, now: float) -> bool:
         """Whether a row decides when `entry` is asked about: not for those with a way of their own."""
         return (
-            entry.alive
-            and entry.ticket is None
+            entry.ticket is None
             and entry.partial is None
             and not (entry.urgent or entry.parked or entry.misses or entry.unknowns or entry.stale)
             and now + RESOLUTION < min(self._trusted_until(entry), entry.expires_at)
         )
 
     def _trusted_until(self, entry: Entry) -> float:
-        asked_at = entry.tracked_at if entry.polled_at is None else entry.polled_at
-        return asked_at + TRUSTED * self._interval
+        return (entry.tracked_at if entry.polled_at is None else entry.polled_at) + TRUSTED * self._interval
 
-    def keep(self, entry: Entry, now: float) -> None:
+    def limit_trust(self, entry: Entry, now: float) -> None:
         """Have `entry` asked about itself in time, although the list says that it goes on."""
         until = self._trusted_until(entry)
         if entry.slot is not None and entry.queue is None and entry.due_at > until:
             self._account.place(entry, until, now)
 
-    def _hurry(self, entry: Entry, now: float) -> None:
+    def _ask_at_once(self, entry: Entry, now: float) -> None:
         """`entry` has ended by the list's word: ask. When it denied that once, the list is believed less."""
         if entry.listed_end and entry.polled_at is not None and now < entry.polled_at + self._interval:
             return
@@ -239,23 +225,20 @@ class Scan:
         soonest = now if entry.answered_at is None else entry.answered_at + self._floor
         self._account.place(entry, max(now, soonest), now)
 
-    def _go_on(self, listed: Listed, now: float) -> None:
+    def _next_page(self, listed: Listed, now: float) -> None:
         """The next page, if there is one and it pays."""
         number, pages = self._asked, listed.pages or 0
-        if number == 1:
-            self._density = max(pages, 1) / max(now - self._since, 1.0)
+        self._density = max(pages, 1) / max(now - self._plan.since, 1.0)
         is_last = number >= pages or not listed.rows or listed.page not in (None, number)
-        pays = WORTH * pages < self._due and number <= self._useful + _USELESS
-        if is_last or not pays:
-            self._rest(now)
-            return
-        self._ask_for(number + 1, now)
-        self._account.place(self.page, now, now)
+        pays = WORTH * pages < self._plan.due and number <= self._useful + _USELESS
+        if pays and not is_last:
+            self._ask_for_page(number + 1, now)
+            self._account.place(self.page, now, now)
+        else:
+            self._finish(now)
 
-    # -- how it ends -------------------------------------------------------------------------------------------
-
-    def _rest(self, now: float) -> None:
-        """A scan is over."""
+    def _finish(self, now: float) -> None:
+        """A scan is over: look again in a period."""
         self._took = now - self._begun_at
         self._cycle = max(self._cycle, self._took)
         self.covered = self._named
@@ -268,11 +251,11 @@ class Scan:
     def failed(self, now: float) -> None:
         """A page did not come, or a scan was worth nothing: try again in a period, or when three did so much later."""
         self._failures += 1
-        wait = self._period
-        if self._failures >= FAILURES:
+        if self._failures < FAILURES:
+            self._look_at(now + self._period)
+        else:
             self._failures = self.covered = 0
-            wait = PAUSE * self._interval
-        self._look_at(now + wait)
+            self._look_at(now + PAUSE * self._interval)
 
     def stop(self) -> None:
         """The provider does not give the list: never ask for it again."""

@@ -36,6 +36,7 @@ from wanpoll.providers.wire import LINK_LIFE, Lenient, decode, id_text, structur
 _UNRESERVED = re.compile(r"[A-Za-z0-9._-]+")
 _MOST_DETAIL = 300
 _MOST_NOTE = 500
+_STAYS_WRONG = frozenset(range(400, 500)) - {408, 425, 429}
 _NOT_FOLLOWED = "not followed; check base_url"
 
 P = TypeVar("P", bound="Provider")
@@ -77,7 +78,7 @@ class Provider(Settings, abc.ABC):
     """Why there are no fresh links, where there are none, and what to do."""
 
     can_scan: bool = False
-    """Whether the list of the account's tasks is to be asked which have ended, where that takes fewer requests."""
+    """Whether `ask_scan` is asked for the list of the account's tasks, where that takes fewer requests."""
 
     ID_PATHS: ClassVar[tuple[str, ...]] = ()
     """Where an answer names its tasks, as in "items[].id": for `explain`, which is not told them."""
@@ -138,12 +139,22 @@ class Provider(Settings, abc.ABC):
         return self.read_error(reply)
 
     def ask_scan(self, since: datetime, page: int) -> Request:
-        """The request for the `page`-th page (from 1) of the tasks submitted `since` then. Raises `NotSupported`."""
+        """The request for the `page`-th page (from 1) of the tasks submitted `since` then. Raises `NotSupported`.
+
+        Asked only where `can_scan` is True. `since` is in UTC and at most a day ago; rows may stand in any order, and
+        those of other clients of the account, too. Have as many of them on a page as the provider gives. Each page is a
+        request within the quota, and the next is asked for when this one was read.
+        """
         raise NotSupported(f"{self.name} has no list of tasks")
 
     def decode_scan(self, reply: Reply) -> ScanReading | CallReading:
         """What the answer to `ask_scan` means: a `Listed`. Rows that cannot be read are left out. May raise
         `DecodeError`.
+
+        A status has to be that of the task now, None where its word is not in your table. It ends nothing: who has
+        ended by the list is asked about by `ask` at once, who goes on is not for a while, and who is not named is asked
+        as ever. Without `page` and `pages` there is one page. A `Refused` or a `Rejected` ends the scans for good, and
+        nothing else: the account is not refused for it. After a `Missed` the list is asked for again.
         """
         return self.read_error(reply)
 
@@ -180,7 +191,7 @@ class Provider(Settings, abc.ABC):
         return self._read_call(lambda: self.decode_cancel(task, reply), reply)
 
     def read_scan(self, reply: Reply) -> ScanReading:
-        """What the answer to `ask_scan` means. A list that is not given is not asked for again."""
+        """What the answer to `ask_scan` means. A list that is not given (4xx, a redirect) is not asked for again."""
         failure = Failure(f"HTTP {reply.status}", "the list of tasks is not given")
         if 300 <= reply.status < 400:
             return Rejected(failure)
@@ -188,7 +199,7 @@ class Provider(Settings, abc.ABC):
             reading = self.decode_scan(reply)
         except DecodeError as error:
             return self._unreadable(error)
-        if isinstance(reading, Missed) and 400 <= reply.status < 500 and reply.status not in (408, 425, 429):
+        if isinstance(reading, Missed) and not reading.throttled and reply.status in _STAYS_WRONG:
             return Rejected(failure)
         if isinstance(reading, Answer):
             return Missed(DecodeError(self.name, "the answer", "no page of the list"))

@@ -219,7 +219,7 @@ def _number(value: Any) -> int | None:
 def _rows(rows: Sequence[Any]) -> Iterator[tuple[str, Status | None]]:
     """Ids and what is said of them. What is no row of a task is passed over."""
     for row in rows:
-        if isinstance(row, dict) and isinstance(task_id := row.get("task_id"), str):
+        if isinstance(row, dict) and (task_id := id_text(row.get("task_id"))) is not None:
             word = row.get("status")
             if isinstance(word, str):
                 yield task_id, WORDS.get(word)
