@@ -20,6 +20,7 @@ NAMES = (
     "decoding",
     "quota",
     "schedule",
+    "sockets",
     "handlers",
 )
 
