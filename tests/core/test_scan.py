@@ -208,14 +208,28 @@ def test_too_many_pages_are_forgotten_in_time() -> None:
     assert 2 <= len(pages_of(asked)) <= 6
 
 
-def test_with_little_lag_in_view_scans_come_five_times_as_often() -> None:
+def test_with_little_lag_in_view_scans_come_up_to_five_times_as_often() -> None:
     """A fifth of the interval lies between them, where the plan would ask as often."""
-    fast, economy = scanning(300, schedule="fast"), scanning(300, schedule="economy")
-    often = len(pages_of(drive(fast, 300.0, reader(lambda: all_go_on(fast)))))
-    seldom = len(pages_of(drive(economy, 300.0, reader(lambda: all_go_on(economy)))))
+    shortest = {}
+    for schedule in ("fast", "economy"):
+        bench = scanning(300, schedule=schedule)
+        times = [at for at, _ in pages_of(drive(bench, 400.0, ending(bench)))]
+        shortest[schedule] = min(after - before for before, after in zip(times, times[1:], strict=False))
 
-    assert 1 <= seldom <= 300.0 / INTERVAL
-    assert seldom < often <= 5 * 300.0 / INTERVAL
+    assert INTERVAL / 5 - 0.01 <= shortest["fast"] < INTERVAL / 3
+    assert shortest["economy"] >= INTERVAL - 0.01
+
+
+def ending(bench: Bench) -> Reader:
+    """Tasks that end one after the other, from 100 s on: the list and each answer say so at once."""
+
+    def word(task_id: str) -> Status:
+        return Status.SUCCEEDED if bench.now >= 100.0 + int(task_id[1:]) else Status.RUNNING
+
+    def page() -> Listed:
+        return Listed(tuple((task.id, word(task.id)) for task in bench.machine.open_tasks()), 1, 1)
+
+    return reader(page, lambda task_id: seen(task_id, word(task_id)))
 
 
 # -- what is asked for -----------------------------------------------------------------------------------------------
@@ -434,6 +448,17 @@ def test_who_is_older_is_told_of_first() -> None:
     assert [event.update.task.id for event in bench.told(ev.TaskChanged)] == [f"t{each}" for each in range(10)]
 
 
+def test_progress_is_kept() -> None:
+    """Rows do not tell it, so they do not take it back."""
+    bench = scanning(10)
+    bench.track("half")
+    bench.answer(bench.next_ticket(within=0.01), seen("half", progress=0.5))
+    bench.answer(first_page(bench), all_go_on(bench))
+
+    assert entry_of(bench, "half").answered_at == bench.now
+    assert entry_of(bench, "half").progress == 0.5
+
+
 def test_of_two_rows_about_a_task_the_end_counts() -> None:
     """Whatever their order: the task is asked."""
     for order in ((Status.RUNNING, Status.FAILED), (Status.FAILED, Status.RUNNING)):
@@ -546,6 +571,15 @@ def test_a_page_that_did_not_come_is_asked_for_again() -> None:
     assert all(0.9 * INTERVAL <= gap <= 2 * INTERVAL for gap in gaps[: FAILURES - 1])
     assert PAUSE * INTERVAL <= gaps[FAILURES - 1] <= (PAUSE + 2) * INTERVAL
     assert bench.machine.statistics(bench.now).problems["server error"] == len(times)
+
+
+def test_a_page_that_did_not_come_says_nothing_of_the_account() -> None:
+    """Its tasks may be told of all the same: only their own questions count."""
+    bench = scanning(100)
+    bench.answer(first_page(bench), miss())
+
+    assert bench.machine.accounts[NAME].failures == 0
+    assert bench.told(ev.PollMissed) == []
 
 
 def test_a_page_that_came_forgives_those_that_did_not() -> None:
@@ -749,13 +783,7 @@ def test_no_list_ends_a_task_or_hides_an_end(schedule: str, pages: list[Listed |
 def test_statistics_count_pages_and_polls() -> None:
     """A page is a request and no poll; what was saved is beside the advised interval, pages taken off."""
     bench = scanning(100, schedule="economy")
-    ends = {f"t{number}": 100.0 + number for number in range(100)}
-
-    def page() -> Listed:
-        going = [task.id for task in bench.machine.open_tasks()]
-        return Listed(tuple((each, word(bench.now, ends[each])) for each in going), 1, 1)
-
-    asked = drive(bench, 300.0, reader(page, lambda task_id: seen(task_id, word(bench.now, ends[task_id]))))
+    asked = drive(bench, 300.0, ending(bench))
     told, pages, polls = bench.machine.statistics(bench.now), len(pages_of(asked)), len(polls_of(asked))
     regular = sum(math.ceil(event.waited / (1.05 * INTERVAL)) for event in bench.told(ev.TaskEnded))
 
@@ -764,10 +792,6 @@ def test_statistics_count_pages_and_polls() -> None:
     assert pages >= 10
     assert told.accounts[NAME].saved == pytest.approx(regular - polls - pages, abs=1.0)
     assert told.problems == {}
-
-
-def word(now: float, end: float) -> Status:
-    return Status.SUCCEEDED if now >= end else Status.RUNNING
 
 
 def test_rows_tell_how_long_tasks_have_run(monkeypatch: pytest.MonkeyPatch) -> None:
