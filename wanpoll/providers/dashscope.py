@@ -130,10 +130,10 @@ class DashScope(Provider):
     Singapore's. Keys and task ids belong to one region.
 
     With `scan` the list of the account's tasks (`GET {base}/tasks`) is asked which have ended, where that takes fewer
-    requests than to ask about each: from some hundred tasks on. It is documented, but was never tried live: whether a
-    page may have a hundred rows, whether its times are UTC+8 like those of tasks, and who has the right to it. (Some
-    workspace hosts are reported to answer 401 or 403.) A list that is not given, or is wrong, costs a few requests:
-    only the answer about a task itself ends it.
+    requests than to ask about each: from a handful on, if the list is this account's alone. It is documented, but was
+    never tried live: whether a page may have a hundred rows, whether its times are UTC+8 like those of tasks, and who
+    has the right to it. (Some workspace hosts are reported to answer 401 or 403.) A list that is not given, or is
+    wrong, costs a few requests: only the answer about a task itself ends it.
     """
 
     NAME: ClassVar[str] = "dashscope"
