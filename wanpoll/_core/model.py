@@ -102,7 +102,8 @@ class Media:
 
     `kind` is "video", "image", "audio", "text", "model" or "file". `expires_at` (aware) is when the link dies:
     read from the link itself, else as long after it was first seen as its provider keeps links (24 h, say).
-    `backup_url` is a second link to the same thing. `file_id` is the provider's id of the file, where it has one: `Poller.refresh` asks for a fresh link by it.
+    `backup_url` is a second link to the same thing. `file_id` is the provider's id of the file, where it has one:
+    `Poller.refresh` asks for a fresh link by it.
     """
 
     url: str | None = field(repr=redact)
