@@ -23,7 +23,7 @@ MOST_CLASSES = 256
 MOST_KIND = 200
 """Characters of `Task.kind` that tell classes apart."""
 
-_FEW = 10.0
+_FEW = 10.0  # of so many tasks one ends in an interval, where nothing is known
 _TIE, _MOST_TIES = 1e-6, 100_000  # seconds between tasks that were submitted at one moment
 _JITTER = 0.06  # of a step: tasks that were submitted together do not stay aligned
 _SCOUTS = 4  # one task in so many is asked more often, since a plan would sleep through a speed-up:
