@@ -101,7 +101,7 @@ async def status_of(request: Any) -> int:
     return status
 
 
-async def until(condition: Any, seconds: float = 5.0) -> None:
+async def until(condition: Any, seconds: float = 20.0) -> None:
     """Wait until `condition()` is true."""
     async with asyncio.timeout(seconds):
         while not condition():

@@ -18,6 +18,7 @@ from tests.fastapi_apps import PROBLEM, client_of, quick, status_of, until
 from wanpoll import UsageError
 from wanpoll.fastapi import WanPoll, _webhooks
 from wanpoll.fastapi._webhooks import Secrets
+from wanpoll.providers import DashScope
 
 FOREVER = 1e9
 INTERVAL = 1.5
@@ -182,6 +183,15 @@ async def test_a_signed_call_is_accepted_and_a_forged_one_is_not() -> None:
         for headers in (good, both, signed(body, other), signed(body, age=290)):
             assert await status_of(client.post("/webhooks/replicate", data=body, headers=headers)) == 204
         await until(lambda: cloud.asked("a-task") == 2, 1.0)
+
+
+@pytest.mark.parametrize("nothing", ["", [], ()])
+async def test_no_secrets_are_not_none(nothing) -> None:
+    """An empty list, of a variable that is not set say, would accept everybody."""
+    wanpoll = WanPoll(DashScope("sk-x"))
+
+    with pytest.raises(UsageError, match="no secrets for 'dashscope'"):
+        wanpoll.webhooks({"dashscope": nothing})
 
 
 def test_secrets_do_not_show() -> None:

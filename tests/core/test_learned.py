@@ -19,6 +19,7 @@ from wanpoll._core.cadence import Cadence
 from wanpoll._core.entries import Entry, Ticket
 from wanpoll._core.learned import MOST_CLASSES, Learned
 from wanpoll._core.machine import Machine
+from wanpoll._core.placement import new_placement
 from wanpoll._core.readings import NOT_YET, Answer, Observation
 from wanpoll.exceptions import UsageError
 from wanpoll.providers import DashScope
@@ -363,6 +364,52 @@ def test_hiccups_do_not_make_requests_cheaper() -> None:
     dearer = [bench.machine.accounts[NAME].learned.named(None).steering.dearer for bench in (plain, bumpy)]
 
     assert dearer[0] < 0 == dearer[1]
+
+
+@pytest.mark.parametrize("hours", [8, 24 * 365 * 50])
+def test_an_age_that_is_not_true_does_not_silence_a_task(hours: int) -> None:
+    """By the provider's clock it is hours old, or of 1976: it is asked about as one that has just been seen."""
+    bench = Bench(schedule="economy")
+    bench.machine.begin(EPOCH.timestamp())
+    bench.track("a")
+    told = Observation("a", Status.RUNNING, submitted_at=EPOCH - timedelta(hours=hours))
+    gaps = []
+    for _ in range(6):
+        before = bench.now
+        bench.poll(Answer((told,)))
+        gaps.append(bench.now - before)
+
+    assert max(gaps) <= 1.1 * 20 * INTERVAL
+
+
+def test_many_tasks_of_one_moment_at_a_small_interval() -> None:
+    """In the order in which they were told, some are born a little after now: that is no age below zero."""
+    bench = Bench(schedule="economy", interval=0.1)
+    for number in range(20_000):
+        bench.track(f"t{number}", age=0.0)
+    bench.now = 0.001
+    assert bench.machine.nudge(NAME, "t19999", bench.now)
+    bench.now = 0.01
+    tickets = [ticket for ticket in bench.take() if ticket.tasks[0].id == "t19999"]
+    for ticket in tickets:
+        bench.answer(ticket, NOT_YET[Status.RUNNING])
+
+    assert len(tickets) == 1
+
+
+def test_what_ends_while_it_waits_is_seen_in_time() -> None:
+    """However long runs take: a task that waits may be refused before it begins."""
+    bench = Bench(schedule="economy")
+    known = bench.machine.accounts[NAME].learned.named(None)
+    known.runs = new_placement(INTERVAL, "economy")
+    for number in range(100):
+        known.runs.ended(float(number), 0.0, 2400.0, 2400.0)
+    bench.track("a", age=0.0)
+    bench.poll(NOT_YET[Status.PENDING])
+    before = bench.now
+    bench.poll(NOT_YET[Status.PENDING])
+
+    assert bench.now - before <= 1.1 * 20 * INTERVAL
 
 
 def test_a_batch_shares_the_quota_by_its_size() -> None:

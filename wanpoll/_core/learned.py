@@ -30,6 +30,7 @@ _SCOUTS = 4  # one task in so many is asked more often, since a plan would sleep
 _SCOUT_STEP = 1.0, 2.0  # in the middle of a silence that is longer than so many intervals (the second: ends tell when)
 _SCOUT_GAP = 1.0  # one that begins in so many intervals is enough
 _ALIKE, _PROBED = 0.25, 3  # how much older, by a part of its age, a task may be that tells of another; how many tell
+_LATE = 0.1  # of the time for which a task has been followed: the longest silence about it
 _AT_HEAD = 4.0  # intervals after which the head of a line is asked, if no end was seen that let it begin
 _SLACK = 0.2  # intervals by which a time may contradict the answers: clocks differ, and so do their seconds
 _TRUSTED = 20  # runs that were seen before their distribution is planned with
@@ -241,6 +242,9 @@ class Learned:
         return step
 
     def _after(self, entry: Entry, step: float, now: float) -> float:
+        # Whatever its age is said to be: no longer than what we have seen of it permits.
+        longest = max(LONGEST_SILENCE * self.cadence.interval, _LATE * (now - entry.tracked_at))
+        step = min(step, longest * self.pressure.times ** (1 / 3))
         lot = zlib.crc32(entry.task.id.encode(), entry.polls) / 2**32
         return now + max(self.cadence.floor, step * (1.0 + _JITTER * (lot - 0.5)))
 

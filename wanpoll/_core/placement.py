@@ -66,11 +66,13 @@ class Placement:
         """
         if (pressure, dearer) != self._kept_for:
             self._kept, self._kept_for = _NONE_KEPT[:], (pressure, dearer)
-        place = min(_MOST_KEPT - 1, int(math.log(elapsed / self.table.interval + _FLOOR) * _PLANS) + _FIRST_KEPT)
+        place = min(
+            _MOST_KEPT - 1, int(math.log(max(elapsed, 0.0) / self.table.interval + _FLOOR) * _PLANS) + _FIRST_KEPT
+        )
         step = self._kept[place]
         if not step:
             price = self.price * math.exp(dearer * DEARER)
-            step = self._step(self.table.moments(elapsed), elapsed, price, pressure * DEARER)
+            step = self._step(self.table.moments(elapsed), max(elapsed, 0.0), price, pressure * DEARER)
             self._kept[place] = step
         return step
 

@@ -21,6 +21,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 
 from wanpoll._poller import Poller
 from wanpoll.exceptions import DecodeError, InvalidTaskId, UnknownProvider, UsageError
@@ -51,6 +52,10 @@ class Secrets:
     """The secrets of one sender; several while one is being replaced. Without any, its calls are not signed."""
 
     def __init__(self, provider: str, given: str | Sequence[str] | None) -> None:
+        if given is not None and not given:  # an empty list is a mistake, and would accept everybody
+            raise UsageError(
+                f"webhooks: no secrets for {provider!r}; give one, or None for a sender that signs nothing"
+            )
         secrets = (given,) if isinstance(given, str) else given or ()
         self._keys = [_key(provider, each) for each in secrets]
 
@@ -142,11 +147,13 @@ class Webhooks:
 async def _read(request: Request) -> bytes | None:
     """The body, None where it is too large: not a byte more is read then."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            return None
-    return bytes(body)
+    with contextlib.suppress(ClientDisconnect):  # who leaves in the middle has said nothing
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MOST_BYTES:
+                return None
+        return bytes(body)
+    return b""
 
 
 def _challenge(document: Any) -> str | None:
