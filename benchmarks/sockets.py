@@ -11,7 +11,7 @@ import math
 import statistics
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
-from itertools import chain, count, repeat
+from itertools import chain, count, islice, repeat
 from random import Random
 from typing import TypeAlias
 
@@ -49,7 +49,7 @@ def exponential() -> Iterator[float]:
 
 def sdk() -> Iterator[float]:
     """What the official SDK (dashscope 2.0) sleeps between two questions: doubled every third time, up to 5 s."""
-    return chain.from_iterable(repeat(min(2.0**step, 5.0), 3) for step in count())
+    return islice(chain.from_iterable(repeat(min(2.0**step, 5.0), 3) for step in count()), 1, None)
 
 
 LOOPS = {"every 15 s": regular, "exponential": exponential, "the SDK's waits": sdk}

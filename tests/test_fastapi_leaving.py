@@ -100,6 +100,25 @@ async def test_a_handler_whose_client_leaves_stops_waiting_at_once(
         other.cancel()
 
 
+@pytest.mark.parametrize(
+    "body", ["Content-Length: 2\r\n\r\nxx", "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"], ids=["length", "chunks"]
+)
+@pytest.mark.parametrize("path", ["/tasks/dashscope/a-task?wait=25", "/tasks/dashscope/a-task/events"])
+async def test_the_body_of_a_get_hides_nobody(path: str, body: str) -> None:
+    """It means nothing, and who sent it is seen to leave like others."""
+    wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001), interval=30.0)
+    app = FastAPI(lifespan=wanpoll.lifespan)
+    app.include_router(wanpoll.router())
+    async with client_of(app) as client:
+        host = client._base_url
+        _, writer = await asyncio.open_connection(host.host, host.port)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n{body}".encode())
+        (room,) = wanpoll._rooms.values()
+        await until(lambda: room.stays)
+        writer.close()
+        await until(lambda: not room.stays, 0.5)
+
+
 async def test_waits_side_by_side_end_together_when_the_client_leaves() -> None:
     """A handler may wait for several things at once."""
     wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))

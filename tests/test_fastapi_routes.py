@@ -75,6 +75,15 @@ async def test_a_wait_that_is_none_is_refused(wait: str) -> None:
     assert problem["errors"][0].startswith("query.wait: ")
 
 
+async def test_of_many_mistakes_some_are_told() -> None:
+    """The answer does not grow with the question."""
+    wrong = {"tasks": [{"provider": "dashscope", "id": "a", **{f"more{each}": 1 for each in range(200)}}]}
+    app = app_of(cloud_wanpoll(Cloud()))
+    async with client_of(app) as client, client.post("/tasks:batch", json=wrong) as response:
+        assert response.status == 422
+        assert len((await response.json())["errors"]) == 20
+
+
 @pytest.mark.parametrize("word", ["FAILED", "CANCELED"])
 async def test_a_task_that_failed_is_an_outcome(word: str) -> None:
     """200: the question was answered."""

@@ -1224,6 +1224,19 @@ def test_one_id_where_several_belong_is_a_clear_error() -> None:
     run_virtually(main())
 
 
+@pytest.mark.parametrize("kind", [5, b"wan", ["wan"], True])
+def test_a_kind_that_is_no_text_is_a_usage_error(kind: object) -> None:
+    """Nothing is followed then."""
+
+    async def main() -> None:
+        async with Cloud().poller() as poller:
+            with pytest.raises(UsageError, match="Task.kind="):
+                await poller.track(Task("a", kind=kind))
+            assert poller.statistics().tracked == 0
+
+    run_virtually(main())
+
+
 @pytest.mark.parametrize("bad", [datetime(2026, 1, 1), "2026-01-01", 1.5])
 def test_what_the_types_forbid_is_a_clear_error(bad: Any) -> None:
     """A time without a zone would be off by hours."""

@@ -13,7 +13,7 @@ def test_the_waits_of_the_peers():
     """In provider seconds."""
     assert list(islice(sockets.regular(), 3)) == [15.0, 15.0, 15.0]
     assert list(islice(sockets.exponential(), 3)) == [1.5, 2.25, 3.375]
-    assert list(islice(sockets.sdk(), 10)) == [1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 4.0, 4.0, 4.0, 5.0]
+    assert list(islice(sockets.sdk(), 10)) == [1.0, 1.0, 2.0, 2.0, 2.0, 4.0, 4.0, 4.0, 5.0, 5.0]
     assert max(islice(sockets.exponential(), 100)) == 60.0
 
 

@@ -70,6 +70,8 @@ def _checked(provider: Any) -> Provider:
 
 
 def _check_task(task: Task) -> None:
+    if task.kind is not None and not isinstance(task.kind, str):
+        raise UsageError(f"Task.kind={task.kind!r:.80}: give a text that names alike tasks, or None")
     if task.submitted_at is not None and (
         not isinstance(task.submitted_at, datetime) or task.submitted_at.utcoffset() is None
     ):

@@ -63,6 +63,6 @@ def growing(delays: tuple[float, ...], *, at_once: bool) -> Callable[[list[Life]
 RIVALS: Mapping[str, Callable[[list[Life]], Run]] = {
     "every15": every(INTERVAL),
     "doubling": growing((1.5, 3.0, 6.0, 12.0, 24.0, 48.0, 60.0), at_once=False),
-    "sdk": growing((*[1.0] * 3, *[2.0] * 3, *[4.0] * 3, 5.0), at_once=True),
+    "sdk": growing((*[1.0] * 2, *[2.0] * 3, *[4.0] * 3, 5.0), at_once=True),
 }
 """The fixed interval; exponential from 1.5 to 60 s; the growth of the official SDK, which asks at once first."""

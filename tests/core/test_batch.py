@@ -139,6 +139,8 @@ def test_a_refused_account_is_tried_with_one_task() -> None:
     for each in ("t1", "t2", "t3"):
         bench.machine.nudge(NAME, each, bench.now)
 
+    assert bench.take() == []  # not sooner than a second after it was refused
+    bench.now += 1.0
     (probe,) = bench.take()
     assert len(probe.tasks) == 1
 

@@ -65,10 +65,11 @@ class Trial:
         self._submissions = [self.dice.uniform(0, 60) for _ in range(flight)]
         heapq.heapify(self._submissions)
         self.now = 0.0
+        self.limit = 0  # ends to see, where some task never ends
 
     def run(self) -> Trial:
         """Submit and ask until all have ended."""
-        while len(self.lags) < self.tasks:
+        while len(self.lags) < (self.limit or self.tasks):
             at = self.machine.next_at()
             if len(self.times) < self.tasks and (at is None or self._submissions[0] <= at):
                 self.now = max(self.now, heapq.heappop(self._submissions))
@@ -198,6 +199,35 @@ def test_of_the_due_the_one_that_has_cost_most_goes_first() -> None:
 
     assert "old" in order[:4]
     assert set(order) >= {entry.task.id for entry in young}
+
+
+def test_on_a_full_account_the_one_that_waits_longest_is_known() -> None:
+    """Whoever was taken out of turn waits from its own time on when it is due again, not from its old place."""
+    bench, dice = Bench(schedule="economy", quota=Rate(2, per=1.0)), random.Random(1)
+    bench.machine.begin(EPOCH.timestamp())
+    account, ends, wrong, longest = bench.machine.accounts[NAME], {}, 0, 0.0
+
+    def submit(age: float) -> None:
+        ends[f"t{len(ends)}"] = bench.now - age + lognormal(600, 0.3)(dice)
+        bench.track(f"t{len(ends) - 1}")
+
+    for _ in range(300):
+        submit(dice.uniform(0, 500))
+    while bench.now < 2500.0:
+        for ticket in bench.take():
+            (task,) = ticket.tasks
+            has_ended = ends[task.id] <= bench.now
+            reading = Answer((Observation(task.id, Status.SUCCEEDED),)) if has_ended else NOT_YET[Status.RUNNING]
+            bench.answer(ticket, reading)
+            if has_ended:
+                submit(0.0)
+        waiting = [bench.now - entry.due_at for entry in account.tasks.values() if entry.queue is not None]
+        longest = max(longest, *waiting, 0.0)
+        wrong += bench.machine.statistics(bench.now).oldest_due != pytest.approx(max(waiting, default=0.0))
+        bench.now += 0.51
+
+    assert wrong < 30
+    assert longest < 200.0
 
 
 # -- what it promises ------------------------------------------------------------------------------------------------
@@ -353,13 +383,14 @@ def test_hiccups_do_not_make_requests_cheaper() -> None:
     for bench, fails in ((plain, False), (bumpy, True)):
         bench.machine.begin(EPOCH.timestamp())
         for number in range(60):
-            bench.track(f"t{number}", age=200.0)
-            if fails:
-                bench.poll(miss())
+            born = EPOCH + timedelta(seconds=bench.now)
+            bench.track(f"t{number}", age=0.0)
+            bench.poll(miss() if fails else NOT_YET[Status.RUNNING])
             ticket = bench.next_ticket()
             assert ticket is not None
-            born, now = (EPOCH + timedelta(seconds=each) for each in (bench.now - 200.0, bench.now - 100.0))
-            seen = Observation(f"t{number}", Status.SUCCEEDED, submitted_at=born, finished_at=now)
+            bench.now += 9.0
+            ended = EPOCH + timedelta(seconds=bench.now - 12.0)
+            seen = Observation(f"t{number}", Status.SUCCEEDED, submitted_at=born, finished_at=ended)
             bench.answer(ticket, Answer((seen,)))
     dearer = [bench.machine.accounts[NAME].learned.named(None).steering.dearer for bench in (plain, bumpy)]
 
@@ -395,6 +426,36 @@ def test_many_tasks_of_one_moment_at_a_small_interval() -> None:
         bench.answer(ticket, NOT_YET[Status.RUNNING])
 
     assert len(tickets) == 1
+
+
+def test_an_end_before_anybody_could_ask_is_no_lag() -> None:
+    """Tasks that had long ended when they were tracked, at a start say, steer nothing that way."""
+    bench = Bench(schedule="economy")
+    bench.machine.begin(EPOCH.timestamp())
+    for number in range(300):
+        born, ended = (EPOCH + timedelta(seconds=bench.now - each) for each in (7200.0, 7000.0))
+        bench.track(f"t{number}", age=7200.0)
+        bench.poll(Answer((Observation(f"t{number}", Status.SUCCEEDED, submitted_at=born, finished_at=ended),)))
+
+    assert bench.machine.accounts[NAME].learned.named(None).steering.dearer >= 0
+
+
+def test_one_that_is_stuck_does_not_hide_the_line() -> None:
+    """It waits at the head for ever; the others begin in order behind it, and are seen in time."""
+
+    class Stuck(Trial):
+        def _submit(self, now: float) -> None:
+            super()._submit(now)
+            if len(self.times) == 200:
+                born, _, _ = self.times["t199"]
+                self.times["t199"] = born, 1e6, 1e6 + 60.0
+
+    trial = Stuck("economy", lognormal(60, 0.3), workers=10)
+    trial.limit = 599
+    trial.run()
+    later = [trial.lags[f"t{number}"] for number in range(300, 550)]
+
+    assert sum(later) / len(later) < 1.3 * INTERVAL / 2
 
 
 def test_what_ends_while_it_waits_is_seen_in_time() -> None:

@@ -305,6 +305,20 @@ def test_a_rejected_probe_opens_the_account() -> None:
     assert len(bench.take()) == 2
 
 
+def test_a_refused_account_is_probed_at_a_pace() -> None:
+    """However often somebody says that a task changed: a forged call costs no more than it does at other times."""
+    bench = refused_bench()
+    probes = 0
+    for _ in range(1_000):
+        bench.machine.nudge(NAME, "t0", bench.now)
+        for ticket in bench.take():
+            probes += 1
+            bench.answer(ticket, refusal())
+        bench.now += 0.01
+
+    assert 9 <= probes <= 11
+
+
 def test_a_refused_account_is_probed_singly() -> None:
     """Ten thousand new waits on a refused account cost one request, not ten thousand."""
     bench = refused_bench()
@@ -708,7 +722,7 @@ def test_queues_do_not_grow_while_an_account_cannot_ask() -> None:
     account = bench.machine.accounts[NAME]
     for _ in range(3000):
         bench.track("t1")
-        account.refuse(account.refused)
+        account.refuse(account.refused, bench.now)
     assert len(account.due) <= 1001
 
 

@@ -664,7 +664,7 @@ def test_a_page_that_waits_does_not_probe_a_refused_account() -> None:
     bench.answer(ticket, rows([f"t{each}" for each in range(100)], pages=3))
     account = bench.machine.accounts[NAME]
     assert account.scan.page.queue is account.urgent
-    account.refuse(ev_refused())
+    account.refuse(ev_refused(), bench.now)
 
     assert drive(bench, 300.0, reader(lambda: all_go_on(bench))) == []
 

@@ -7,6 +7,7 @@ quota; its slot in the schedule is its deadline meanwhile), *in flight*, or *par
 from __future__ import annotations
 
 import itertools
+import math
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from typing import Any
@@ -81,8 +82,10 @@ class Account:
         self.ghosts: dict[str, Ticket] = {}  # questions under way about tasks that were forgotten
         self._urgent_run = 0  # urgent questions since the last one that was not
         self._turns = 0
+        self._nobody = Page(self)  # stands in a queue, but is in none
         self.requests = 0
         self.refused: ProviderRefused | None = None
+        self._patient_until = -math.inf
         self.era = 0  # counts refusals: an answer to a question of an older era is old news
         self.spent_since: float | None = None
         self.failures = 0  # questions that failed since the last one that was answered
@@ -173,7 +176,7 @@ class Account:
 
     def take(self, now: float) -> Ticket | None:
         """The next question to ask, if there is one and the quota and the number under way permit it."""
-        if not self._may_ask() or not self.budget.take(now):
+        if not self._may_ask() or now + RESOLUTION < self._patient_until or not self.budget.take(now):
             return None
         queue = self._turn()
         job = queue.popleft() if queue is self.urgent or self.learned is None else self._dearest(self.learned, now)
@@ -219,9 +222,10 @@ class Account:
         """The questions that should have been answered by now."""
         return list(itertools.takewhile(lambda ticket: ticket.deadline <= now + RESOLUTION, self.in_flight))
 
-    def refuse(self, error: ProviderRefused) -> None:
-        """Stop asking, until somebody tries again."""
+    def refuse(self, error: ProviderRefused, now: float) -> None:
+        """Stop asking, until somebody tries again: whoever does, not sooner than the floor between two polls."""
         self.refused = error
+        self._patient_until = now + self.cadence.floor
         self.era += 1
         probes = [job for job in self.urgent if job.queue is self.urgent]
         self.urgent.clear()
@@ -241,7 +245,7 @@ class Account:
         if self.in_flight:
             times.append(next(iter(self.in_flight)).deadline)
         if self._may_ask():
-            times.append(self.budget.next_at(now))
+            times.append(max(self.budget.next_at(now), self._patient_until))
         return min(times, default=None)
 
     def oldest_due(self, now: float) -> float:
@@ -291,15 +295,15 @@ class Account:
         self._turns += 1
         if now < due[0].due_at + self.cadence.floor or self._turns % FIRST_COME == 0:
             return due.popleft()
-        dearest, most = due[0], -1.0
+        dearest, most = 0, -1.0
         for each in range(min(_LOOKED_AT, count)):
-            job = due[(self._turns * _LOOKED_AT + each) * _GOLDEN % count] if each else due[0]
+            place = (self._turns * _LOOKED_AT + each) * _GOLDEN % count if each else 0
+            job = due[place]
             cost = learned.cost(job, now) if job.queue is due and isinstance(job, Entry) else -1.0
             if cost > most:
-                dearest, most = job, cost
-        if dearest is due[0]:
-            due.popleft()
-        return dearest  # if not the first, its place is left behind
+                dearest, most = place, cost
+        job, due[dearest] = due[dearest], self._nobody  # its place is taken by nobody: it comes back as the last
+        return job
 
     def _may_ask(self) -> bool:
         """Whether a question waits and only the budget could hold it back. A refused account is probed singly."""

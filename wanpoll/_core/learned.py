@@ -11,7 +11,7 @@ from wanpoll._core.cadence import Cadence
 from wanpoll._core.entries import Entry
 from wanpoll._core.line import HEAD, Line
 from wanpoll._core.model import ClassStatistics, Status
-from wanpoll._core.placement import LONGEST_SILENCE, Placement, new_placement
+from wanpoll._core.placement import LATE, LONGEST_SILENCE, Placement, new_placement
 from wanpoll._core.pressure import Pressure
 from wanpoll._core.readings import Observation
 from wanpoll._core.regime import News
@@ -30,7 +30,6 @@ _SCOUTS = 4  # one task in so many is asked more often, since a plan would sleep
 _SCOUT_STEP = 1.0, 2.0  # in the middle of a silence that is longer than so many intervals (the second: ends tell when)
 _SCOUT_GAP = 1.0  # one that begins in so many intervals is enough
 _ALIKE, _PROBED = 0.25, 3  # how much older, by a part of its age, a task may be that tells of another; how many tell
-_LATE = 0.1  # of the time for which a task has been followed: the longest silence about it
 _AT_HEAD = 4.0  # intervals after which the head of a line is asked, if no end was seen that let it begin
 _SLACK = 0.2  # intervals by which a time may contradict the answers: clocks differ, and so do their seconds
 _TRUSTED = 20  # runs that were seen before their distribution is planned with
@@ -135,7 +134,8 @@ class Learned:
         self.saved += max(1, math.ceil((now - followed) / (_REGULAR * self.cadence.interval))) - entry.polls
         if seen.status is not Status.CANCELED:
             if not self.pressure.steps and not entry.retried:  # else the quota decides the price, or a hiccup the lag
-                known.steering.ended(now - known.freed_at, known.freed_at - followed, entry.polls)
+                late_since = max(known.freed_at, entry.tracked_at)  # before that, nobody could have asked
+                known.steering.ended(now - late_since, known.freed_at - followed, entry.polls)
             news = known.whole.ended(entry.born, since - entry.born, now - entry.born, whole)
             if entry.begun is not None and known.runs is not None:
                 after, by = max(0.0, since - entry.begun), now - entry.begun
@@ -223,7 +223,7 @@ class Learned:
         step = self._until_ended(known, entry, now)
         if known.runs is not None and known.runs.table.ends >= _TRUSTED:
             step = max(step, known.runs.table.quantile(_QUICKEST))
-        if not known.line.keeps_order:
+        if not known.line.keeps_order or entry.overtaken:
             return step
         behind = known.line.ahead(entry) >= HEAD
         return max(step, (LONGEST_SILENCE if behind else _AT_HEAD) * self.cadence.interval)
@@ -243,7 +243,7 @@ class Learned:
 
     def _after(self, entry: Entry, step: float, now: float) -> float:
         # Whatever its age is said to be: no longer than what we have seen of it permits.
-        longest = max(LONGEST_SILENCE * self.cadence.interval, _LATE * (now - entry.tracked_at))
+        longest = max(LONGEST_SILENCE * self.cadence.interval, LATE * (now - entry.tracked_at))
         step = min(step, longest * self.pressure.times ** (1 / 3))
         lot = zlib.crc32(entry.task.id.encode(), entry.polls) / 2**32
         return now + max(self.cadence.floor, step * (1.0 + _JITTER * (lot - 0.5)))

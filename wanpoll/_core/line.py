@@ -55,12 +55,14 @@ class Line:
     def waits(self, entry: Entry) -> None:
         """`entry` is PENDING."""
         born = entry.born or 0.0
+        if entry.overtaken:
+            return
         at = bisect.bisect_left(self._waiting, (born, entry.task.id), lo=self._first, key=_place)
         if at == len(self._waiting) or self._waiting[at][2] is not entry:
             self._waiting.insert(at, (born, entry.task.id, entry))
             if len(self._waiting) > self._prune_at:
                 self._prune()
-        if born < self.latest and not entry.overtaken and entry.answered_at is not None:
+        if born < self.latest and entry.answered_at is not None:
             entry.overtaken = True
             self._against += 1.0
 
@@ -98,6 +100,8 @@ class Line:
         waiting = self._waiting
         while self._first < len(waiting) and not _is_waiting(waiting[self._first][2]):
             self._first += 1
+        if self._first > _PRUNE_FROM and self._first > len(waiting) // 2:
+            self._prune()
         return self._first
 
     def _prune(self) -> None:
@@ -112,4 +116,5 @@ def _place(each: tuple[float, str, Entry]) -> tuple[float, str]:
 
 
 def _is_waiting(entry: Entry) -> bool:
-    return entry.alive and entry.status is Status.PENDING
+    """Whether it has a place in the line. Who was overtaken has not: it may be stuck, and tells nothing of the rest."""
+    return entry.alive and entry.status is Status.PENDING and not entry.overtaken

@@ -24,10 +24,12 @@ FAST = "fast"
 LONGEST_SILENCE = 20.0
 """Intervals (300 s, at 15 s): no task is left alone for longer, unless it has run ten times as long already."""
 
+LATE = 0.1
+"""That part of the time for which a task has run: the longest silence about very old ones."""
+
 DEARER = 0.1
 """One step in the logarithm of the price."""
 
-_LATE = 0.1  # of the elapsed time: the longest silence of very old tasks
 _FLOOR = 1 / 15  # of an interval
 _CHEAPEST, _DEAREST = math.log(1 / 3000), math.log(30.0)  # intervals
 _ENOUGH = 0.003  # the part of tasks whose plan does not matter, at the least
@@ -155,7 +157,7 @@ class Placement:
         """`begun` are the moments at `elapsed`."""
         interval = self.table.interval
         # A step is about as the cube root of its price, and so is the longest.
-        longest = max(min(LONGEST_SILENCE, self._daring) * interval, _LATE * elapsed) * math.exp(pressure / 3.0)
+        longest = max(min(LONGEST_SILENCE, self._daring) * interval, LATE * elapsed) * math.exp(pressure / 3.0)
         price *= math.exp(pressure)
         return max(self.table.reached(begun, elapsed, price / 2 * interval, longest) - elapsed, _FLOOR * interval)
 

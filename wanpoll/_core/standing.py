@@ -34,7 +34,7 @@ class Standing:
             if reading.spent is not None and self._believed_spent(account, now):
                 reading = Refused(reading.spent.code, reading.spent.message)
         if isinstance(reading, Refused):
-            self._refused(ticket, reading)
+            self._refused(ticket, reading, now)
         return reading
 
     def _missed(self, ticket: Ticket, reading: Missed, now: float) -> None:
@@ -70,13 +70,13 @@ class Standing:
         account.spent_since = None
         return True
 
-    def _refused(self, ticket: Ticket, reading: Refused) -> None:
+    def _refused(self, ticket: Ticket, reading: Refused, now: float) -> None:
         account = ticket.account
         self.ledger.problems["refused"] += 1
         if ticket.era != account.era:
             return  # asked before the refusal that is known already
         error = ProviderRefused(account.name, reading.code, reading.message)
-        account.refuse(error)
+        account.refuse(error, now)
         self.ledger.say(account, ev.AccountRefused(account.name, error))
 
     def unknown_word(self, account: Account, word: str) -> None:

@@ -39,6 +39,9 @@ RETRY_SECONDS = 1
 """When to ask again after a wait that ended without news, or where the server is about to be replaced."""
 
 
+_MOST_ERRORS = 20  # that are told of one request
+
+
 class Problem(BaseModel):
     """Why there is no better answer (RFC 9457). `code` is the provider's word, where there is one."""
 
@@ -227,7 +230,7 @@ def _code_of(error: WanpollError) -> str | None:
 
 def _invalid(error: RequestValidationError) -> Response:
     # without the input that was wrong: it may be what somebody pasted into the wrong field
-    errors = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+    errors = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:_MOST_ERRORS]]
     return respond(
         Problem(
             type=_type("invalid-request"),

@@ -20,6 +20,7 @@ from wanpoll.exceptions import PollerClosed, WaitTimeout, fresh_copy
 T = TypeVar("T")
 
 _NO_BODY = ("0", None)
+_BODILESS = ("GET", "HEAD")
 
 
 class ClientLeft(HTTPException):
@@ -106,14 +107,17 @@ async def _has_left(request: Request) -> bool:
     """Wait until the client has left; False at once where that cannot be seen.
 
     Nothing but `receive` tells it, and before the end it gives the body. So a body that the app has not read yet is
-    left alone: declared parameters are read before the handler begins. (There is no public way to ask Starlette.)
+    left alone: declared parameters are read before the handler begins. (There is no public way to ask Starlette.) That
+    of a GET means nothing (RFC 9110, 9.3.1), and is dropped piece by piece: else it would hide that the client left.
     """
     if not getattr(request, "_stream_consumed", False):
         headers = request.headers
-        if headers.get("content-length") not in _NO_BODY or "transfer-encoding" in headers:
+        has_body = headers.get("content-length") not in _NO_BODY or "transfer-encoding" in headers
+        if has_body and request.method not in _BODILESS:
             return False
-        with contextlib.suppress(ClientDisconnect):
-            await request.body()
+        if not has_body:
+            with contextlib.suppress(ClientDisconnect):
+                await request.body()
     while (await request.receive())["type"] != "http.disconnect":
         pass
     return True
