@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from wanpoll._core.lifetable import LifeTable
 
 INTERVAL = 15.0
+PACE = 100.0  # seconds between two tasks
 
 
 def learned(durations: list[float], **options: float) -> LifeTable:
     table = LifeTable(INTERVAL)
-    for each in durations:
+    for number, each in enumerate(durations):
         table.survived(0.0, each)
-        table.ended(each, each, **options)
+        table.ended(PACE * number, each, each, **options)
     table.estimate()
     return table
 
@@ -60,10 +61,10 @@ def test_a_constant_is_learned_sharply() -> None:
 def test_ends_between_two_answers_are_learned() -> None:
     """Known only to lie within an interval, they tell the distribution all the same."""
     table = LifeTable(INTERVAL)
-    for each in lognormal(120.0, 0.3, 500):
+    for number, each in enumerate(lognormal(120.0, 0.3, 500)):
         after = each - each % INTERVAL
         table.survived(0.0, after)
-        table.ended(after, after + INTERVAL)
+        table.ended(PACE * number, after, after + INTERVAL)
         if table.ends % 10 == 0:
             table.estimate()
     table.estimate()
@@ -89,13 +90,40 @@ def test_the_past_fades() -> None:
     assert table.quantile(0.5) == pytest.approx(150.0, rel=0.15)
 
 
-def test_forgetting_is_quicker_when_told() -> None:
-    """Six ends' worth for each: forty are enough."""
-    slowly, quickly = (learned(lognormal(60.0, 0.2, 500)) for _ in range(2))
-    for table, forget in ((slowly, 1.0), (quickly, 6.0)):
-        for each in lognormal(150.0, 0.2, 40):
+def test_contemporaries_are_not_forgotten() -> None:
+    """Of two thousand that began together the quick ones count as much as the slow ones, however many those are."""
+    table = LifeTable(INTERVAL)
+    durations = sorted(lognormal(480.0, 0.3, 2000))
+    for each in durations[:1800]:
+        table.survived(0.0, each)
+        table.ended(0.0, each, each)
+    for each in durations[1800:]:
+        table.survived(0.0, durations[1800])
+    table.estimate()
+
+    assert table.quantile(0.1) == pytest.approx(durations[200], rel=0.05)
+    assert table.quantile(0.5) == pytest.approx(durations[1000], rel=0.05)
+
+
+def test_a_burst_fades_with_the_next() -> None:
+    """Contemporaries are the past of those that began after they had ended."""
+    table = LifeTable(INTERVAL)
+    for begin, median in ((0.0, 60.0), (1000.0, 150.0)):
+        for each in lognormal(median, 0.2, 400):
             table.survived(0.0, each)
-            table.ended(each, each, forget=forget)
+            table.ended(begin, each, each)
+    table.estimate()
+
+    assert table.quantile(0.5) == pytest.approx(150.0, rel=0.1)
+
+
+def test_forgetting_is_quicker_when_told() -> None:
+    """Five ends' worth more for each: forty are enough."""
+    slowly, quickly = (learned(lognormal(60.0, 0.2, 500)) for _ in range(2))
+    for table, forget in ((slowly, 0.0), (quickly, 5.0)):
+        for number, each in enumerate(lognormal(150.0, 0.2, 40), 500):
+            table.survived(0.0, each)
+            table.ended(PACE * number, each, each, forget=forget)
         table.estimate()
 
     assert quickly.survival(100.0) > slowly.survival(100.0) + 0.1
@@ -118,7 +146,7 @@ def test_it_is_a_survival_function(ends: list[tuple[float, float]], points: list
     table = LifeTable(INTERVAL)
     for after, more in ends:
         table.survived(0.0, after)
-        table.ended(after, after + more)
+        table.ended(PACE * table.ends, after, after + more)
     table.estimate()
     sooner, later = sorted(points)
 

@@ -119,9 +119,9 @@ def test_nothing_is_strange_before_twenty_ends() -> None:
 def test_what_was_known_leaves_a_trace_only() -> None:
     """After a restart the estimate is about that of an empty table."""
     table = LifeTable(INTERVAL)
-    for _ in range(500):
+    for number in range(500):
         table.survived(0.0, 400.0)
-        table.ended(400.0, 400.0)
+        table.ended(100.0 * number, 400.0, 400.0)
     table.restart()
     table.estimate()
 

@@ -80,6 +80,7 @@ class Account:
         # Oldest first. (A dict would look through all that have left, to find the first after a burst.)
         self.in_flight: OrderedDict[Ticket, None] = OrderedDict()
         self.ghosts: dict[str, Ticket] = {}  # questions under way about tasks that were forgotten
+        self._to_plan: list[Entry] = []  # anew
         self._urgent_run = 0  # urgent questions since the last one that was not
         self._turns = 0
         self._nobody = Page(self)  # stands in a queue, but is in none
@@ -100,8 +101,11 @@ class Account:
     def begin(self, entry: Entry, age: float | None, now: float) -> None:
         """Have a new entry asked, but not while a question about a forgotten one of its id is under way."""
         entry.born = None if age is None else now - age
-        learned = self.learned
-        due_at = self.cadence.first(entry.task.id, now, age) if learned is None else learned.first(entry, now)
+        if self.learned is None:
+            due_at = self.cadence.first(entry.task.id, now, age)
+        else:
+            self._weigh(self.learned, now)
+            due_at = self.learned.first(entry, now)
         if self.scan is not None:
             self.scan.look_soon(now)
         entry.ticket = self.ghosts.get(entry.task.id)
@@ -117,10 +121,29 @@ class Account:
         head = self.learned.next_in_line(entry)
         if head is not None:
             self._move_up(head, now, now)
-        if news is not News.NONE:
+        if news is News.CHANGED:
+            self._to_plan = [each for each in self.tasks.values() if each.task.kind == entry.task.kind]
+        elif news is not News.NONE:
             alike = [each for each in self._youngest(_HEEDED) if each.task.kind == entry.task.kind]
             for each, at in self.learned.sooner(news, entry, alike, now):
                 self._move_up(each, at, now)
+
+    def relieve(self, now: float) -> None:
+        """Some tasks have left, or need not be asked about singly: the others may be, and sooner."""
+        if self.learned is not None:
+            self._weigh(self.learned, now)
+
+    def _weigh(self, learned: Learned, now: float, late: float | None = None) -> None:
+        listed = 0 if self.scan is None else self.scan.covered
+        polls = self.budget.allowed(now) * self.batching.size(0)
+        if learned.pressure.asked(late, max(0, len(self.tasks) - listed), polls):
+            self._to_plan = list(self.tasks.values())
+
+    def _plan_anew(self, learned: Learned, now: float) -> None:
+        """Plan some of those whose plan is of no use any more. (All of a hundred thousand at once would take long.)"""
+        some, self._to_plan = self._to_plan[-_PROMOTED_AT_ONCE:], self._to_plan[:-_PROMOTED_AT_ONCE]
+        for entry, at in learned.anew(some, now):
+            self._move_up(entry, at, now)
 
     def _move_up(self, entry: Entry, at: float, now: float) -> None:
         """Have a task that is planned asked sooner, but not within the floor of its last answer."""
@@ -167,6 +190,8 @@ class Account:
     def promote(self, now: float) -> list[Entry]:
         """Move what is due at `now` into the queues; the entries whose deadline has come instead."""
         over: list[Entry] = []
+        if self._to_plan and self.learned is not None:
+            self._plan_anew(self.learned, now)
         for job in self.schedule.pop_due(now, _PROMOTED_AT_ONCE):
             if job.expires_at <= now + RESOLUTION and isinstance(job, Entry):
                 over.append(job)
@@ -184,9 +209,7 @@ class Account:
         jobs = (job,) if self.max_batch == 1 else batch_of(job, self, now)
         ticket = Ticket(self, jobs, now)
         if self.learned is not None:
-            listed = 0 if self.scan is None else self.scan.covered
-            polls = self.budget.allowed(now) * self.batching.size(0)
-            self.learned.pressure.asked(now - job.due_at, max(0, len(self.tasks) - listed), polls)
+            self._weigh(self.learned, now, late=now - job.due_at)
         if self.learned is not None or self.scan is not None:
             ticket.thorough = any(isinstance(each, Entry) and _may_tell_more(each) for each in jobs)
         for job in jobs:
@@ -236,7 +259,7 @@ class Account:
     def next_at(self, now: float) -> float | None:
         """When there is something to do next, or None."""
         self._guard(now)
-        times = []
+        times = [now + _BREATH] if self._to_plan else []
         scheduled = self.schedule.next_at()
         if scheduled is not None:
             times.append(max(scheduled, now + _BREATH))

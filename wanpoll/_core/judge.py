@@ -107,6 +107,7 @@ class Judge:
             heard_at, entry.answered_at = entry.answered_at, now
             self._goes_on(entry, ticket, status, entry.progress, now, heard_at)
             scan.limit_trust(entry, now)
+        ticket.account.relieve(now)
 
     # -- calls -------------------------------------------------------------------------------------------------
 

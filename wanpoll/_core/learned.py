@@ -11,7 +11,7 @@ from wanpoll._core.cadence import Cadence
 from wanpoll._core.entries import Entry
 from wanpoll._core.line import HEAD, Line
 from wanpoll._core.model import ClassStatistics, Status
-from wanpoll._core.placement import LATE, LONGEST_SILENCE, Placement, new_placement
+from wanpoll._core.placement import ECONOMY, FAST, LATE, LONGEST_SILENCE, Placement, new_placement
 from wanpoll._core.pressure import Pressure
 from wanpoll._core.readings import Observation
 from wanpoll._core.regime import News
@@ -35,6 +35,8 @@ _SLACK = 0.2  # intervals by which a time may contradict the answers: clocks dif
 _TRUSTED = 20  # runs that were seen before their distribution is planned with
 _REGULAR = 1.05  # intervals between two polls of the fixed schedule, on average: it never asks sooner than advised
 _QUICKEST = 0.02  # the part of runs that are quicker than any that counts
+_MOST_OFTEN = {ECONOMY: 1.1, FAST: 1.5}  # times the requests at the advised interval, and `_AHEAD` more: whatever is
+_AHEAD = 1.0  # believed of its class, no task is asked more often for it
 
 
 class Class:
@@ -114,7 +116,7 @@ class Learned:
         if began and entry.begun is None:
             self._begins(known, entry, since, now)
         elif entry.begun is not None and known.runs is not None:
-            news = max(news, known.runs.survived(entry.born, since - entry.begun, now - entry.begun))
+            news = max(news, known.runs.survived(entry.begun, since - entry.begun, now - entry.begun))
         return self._after(entry, self._until_ended(known, entry, now), now), news
 
     def ended(self, entry: Entry, heard_at: float | None, seen: Observation, now: float) -> News:
@@ -135,12 +137,12 @@ class Learned:
         if seen.status is not Status.CANCELED:
             if not self.pressure.steps and not entry.retried:  # else the quota decides the price, or a hiccup the lag
                 late_since = max(known.freed_at, entry.tracked_at)  # before that, nobody could have asked
-                known.steering.ended(now - late_since, known.freed_at - followed, entry.polls)
+                known.steering.ended(now - late_since, known.freed_at - followed, entry.polls, self.pressure.crowd)
             news = known.whole.ended(entry.born, since - entry.born, now - entry.born, whole)
             if entry.begun is not None and known.runs is not None:
                 after, by = max(0.0, since - entry.begun), now - entry.begun
                 run = self._told(_seconds(seen.started_at, seen.finished_at), after, by)
-                news = max(news, known.runs.ended(entry.born, after, by, run))
+                news = max(news, known.runs.ended(entry.begun, after, by, run))
         known.line.begins(entry)
         return news
 
@@ -160,22 +162,26 @@ class Learned:
         return head if head is not None and (not entry.alive or (head.born or 0.0) < (entry.born or 0.0)) else None
 
     def sooner(self, news: News, entry: Entry, planned: list[Entry], now: float) -> Iterator[tuple[Entry, float]]:
-        """When to ask about tasks of the class of `entry`, youngest first in `planned`, after `news` about it."""
+        """When to ask about tasks of the class of `entry`, youngest first in `planned`, after `news` about it.
+
+        Has this happened to those that were submitted at the same time?
+        """
         if entry.born is None:
             return
-        if news < News.CHANGED:  # has this happened to those that were submitted at the same time?
-            age = now - entry.born
-            alike = [each for each in planned if each.born is not None and each.born >= entry.born - age * _ALIKE]
-            for each in alike[-_PROBED:]:
-                yield each, max(now, (each.born or now) + age)
-        if news is News.STRANGE:
-            return
-        known = self.named(entry.task.kind)
+        age = now - entry.born
+        alike = [each for each in planned if each.born is not None and each.born >= entry.born - age * _ALIKE]
+        for each in alike[-_PROBED:]:
+            yield each, max(now, (each.born or now) + age)
+        if news > News.STRANGE:
+            yield from self.anew(planned, now)
+
+    def anew(self, planned: list[Entry], now: float) -> Iterator[tuple[Entry, float]]:
+        """When to ask about tasks by what is known now."""
         for each in planned:
             heard_at = each.answered_at
             if each.born is not None and (heard_at is None or each.status is not Status.PENDING):
                 since = each.born if heard_at is None else heard_at
-                yield each, max(now, since + self._until_ended(known, each, since))
+                yield each, max(now, since + self._until_ended(self.named(each.task.kind), each, since))
 
     def cost(self, entry: Entry, now: float) -> float:
         """What it has cost not to ask since the last answer: the square of the lag that is to be expected, in s**2."""
@@ -204,7 +210,7 @@ class Learned:
         entry.begun = known.freed_at if freed else (heard_at + now) / 2
         if known.runs is None:
             known.runs = new_placement(self.cadence.interval, self.mode)
-        known.runs.survived(entry.born or 0.0, 0.0, now - entry.begun)
+        known.runs.survived(entry.begun, 0.0, now - entry.begun)
         known.line.begins(entry)
 
     def _ended_at(self, known: Class, entry: Entry, since: float, now: float) -> float:
@@ -241,10 +247,17 @@ class Learned:
         self.pressure.planned(step)
         return step
 
+    def _too_soon(self, entry: Entry, now: float) -> float:
+        """How long to leave a task alone that has been asked about more often than a mistaken belief may cost."""
+        often = _MOST_OFTEN[self.mode]
+        paid_until = entry.tracked_at + (entry.polls - _AHEAD) * self.cadence.interval / often
+        return min(self.cadence.interval, paid_until - now)
+
     def _after(self, entry: Entry, step: float, now: float) -> float:
         # Whatever its age is said to be: no longer than what we have seen of it permits.
         longest = max(LONGEST_SILENCE * self.cadence.interval, LATE * (now - entry.tracked_at))
         step = min(step, longest * self.pressure.times ** (1 / 3))
+        step = max(step, self._too_soon(entry, now))
         lot = zlib.crc32(entry.task.id.encode(), entry.polls) / 2**32
         return now + max(self.cadence.floor, step * (1.0 + _JITTER * (lot - 0.5)))
 

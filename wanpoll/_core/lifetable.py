@@ -33,6 +33,7 @@ _NEIGHBOURS = 0.6  # n ends are spread over bins that hold about n**0.6 of them,
 _WIDEST = 60  # but over no more than so many bins on each side,
 _NARROWEST = 20.0  # nor, while there are few, over fewer than so many / sqrt(1 + n)
 _RESCALE = 1e12
+_MOST_FADED = 2.0  # times what is kept: a multitude that began together does not vanish with the first end after it
 _NO_MASS = 1e-9
 _TRACE = 1.0  # ends' worth of what was known that outlives a change of regime
 _BINS_OF_E = 1.0 / math.log(RATIO)
@@ -65,7 +66,20 @@ class _Memory:
 class LifeTable:
     """The distribution of one duration, in seconds. `interval` sets the scale of the grid."""
 
-    __slots__ = ("_edges", "_first", "_g1", "_g2", "_long", "_prior", "_s", "_short", "ends", "interval")
+    __slots__ = (
+        "_edges",
+        "_first",
+        "_g1",
+        "_g2",
+        "_latest",
+        "_long",
+        "_prior",
+        "_s",
+        "_short",
+        "_unfaded",
+        "ends",
+        "interval",
+    )
 
     def __init__(self, interval: float) -> None:
         self.interval = interval
@@ -73,6 +87,8 @@ class LifeTable:
         self._first = self._edges[1]
         self._short, self._long = _Memory(100.0), _Memory(1000.0)
         self.ends = 0
+        self._latest = -math.inf  # when the task began that began last, of those that have ended
+        self._unfaded = 0.0  # ends that have not made the past fade yet
         self.estimate()
 
     # -- learning ----------------------------------------------------------------------------------------------
@@ -83,21 +99,36 @@ class LifeTable:
             for memory in (self._short, self._long):
                 self._expose(memory, since, until, 1.0)
 
-    def ended(self, after: float, by: float, *, forget: float = 1.0) -> None:
-        """A task that ran `after` seconds ended `by` then, or just then where both are the same.
+    def ended(self, began: float, after: float, by: float, *, forget: float = 0.0) -> None:
+        """A task that ran `after` seconds since it `began` ended `by` then, or just then where both are the same.
 
-        `forget` is how many ends' worth of the past fades away with it.
+        With it the past fades away, and `forget` ends' worth of it more.
         """
         self.ends += 1
         parts = self._parts(after, by)
+        fades = self._fades(began, began + by) + forget
         for memory in (self._short, self._long):
-            memory.fade(forget)
+            memory.fade(min(fades, _MOST_FADED * memory.keep))
             memory.count += 1.0
             alive = 1.0
             for each, (begin, end, part) in parts.items():
                 memory.ends[each] += memory.scale * part
                 self._expose(memory, begin, end, alive - part / 2)
                 alive -= part
+
+    def _fades(self, began: float, now: float) -> float:
+        """How many ends' worth of the past fades with the end of a task that `began` then.
+
+        On average one. But contemporaries do not make one another forgotten: of a thousand that began together, the
+        quick ones would be by the slow ones, and what is left would be wrong about both.
+        """
+        self._unfaded += 1.0
+        latest, self._latest = self._latest, max(self._latest, began)
+        if not latest < began < now or latest == -math.inf:
+            return 0.0
+        fades = self._unfaded * (began - latest) / (now - latest)
+        self._unfaded -= fades
+        return fades
 
     def restart(self) -> None:
         """Forget all but a trace: what was seen is of no use any more."""

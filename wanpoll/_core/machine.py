@@ -113,6 +113,7 @@ class Machine:
         self._judge.detach(entry)
         if entry.ticket is not None:
             account.ghosts[task_id] = entry.ticket  # its request is out, and keeps its place in the quota
+        account.relieve(now)
         self._touch(account, now)
         return entry
 

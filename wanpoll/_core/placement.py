@@ -78,21 +78,21 @@ class Placement:
             self._kept[place] = step
         return step
 
-    def survived(self, born: float, since: float, until: float) -> News:
-        """A task, submitted at `born`, ran on from `since` to `until` seconds."""
+    def survived(self, began: float, since: float, until: float) -> News:
+        """A task, that `began` then ran on from `since` to `until` seconds."""
         self.table.survived(since, until)
-        news = self._regime.survived(born, since, until)
+        news = self._regime.survived(began, since, until)
         return News.NONE if news is News.NONE else self._heed(news)
 
-    def ended(self, born: float, after: float, by: float, end: float | None) -> News:
-        """A task, submitted at `born`, had not ended at `after` and had at `by`; `end` is when, where that is known."""
-        news = self._regime.ended(born, after, by, end)
-        forget = _FORGET if news is News.DOUBT else 1.0
+    def ended(self, began: float, after: float, by: float, end: float | None) -> News:
+        """A task, that `began` then had not ended at `after` and had at `by`; `end` is when, where that is known."""
+        news = self._regime.ended(began, after, by, end)
+        forget = _FORGET if news is News.DOUBT else 0.0
         if end is None:
-            self.table.ended(after, by, forget=forget)
+            self.table.ended(began, after, by, forget=forget)
         else:
             self.table.survived(after, end)
-            self.table.ended(end, end, forget=forget)
+            self.table.ended(began, end, end, forget=forget)
         if self.table.ends >= self._due and news <= News.STRANGE:
             self.solve()
         return self._heed(news)

@@ -11,7 +11,7 @@ from wanpoll._core.placement import DEARER, ECONOMY
 
 _GAIN = 0.02
 _MOST_OFF = 5.0
-_CHEAPEST, _DEAREST = -4.0, 1.5  # in the logarithm of the price
+_CHEAPEST, _DEAREST = -4.0, 4.5  # in the logarithm of the price
 
 
 class Steering:
@@ -27,14 +27,17 @@ class Steering:
         self.dearer = 0
         """Steps of `DEARER` by which requests are dearer than the forecast says."""
 
-    def ended(self, lag: float, followed: float, polls: int) -> None:
-        """A task that was followed for so many seconds was found to have ended after `lag` more, by so many polls."""
+    def ended(self, lag: float, followed: float, polls: int, crowd: int) -> None:
+        """A task that was followed for so many seconds was found to have ended after `lag` more, by so many polls.
+
+        `crowd` is how many are: they all end before it is seen what became of a correction.
+        """
         if self._mode == ECONOMY:
             off = 1.0 - 2.0 * lag / self._interval
         else:
             regular = max(1.0, math.ceil(followed / self._interval))
             self._regular += (regular - self._regular) * _GAIN
             off = (polls - regular) / self._regular
-        moved = self._correction + _GAIN * max(-_MOST_OFF, min(_MOST_OFF, off))
+        moved = self._correction + min(_GAIN, 1.0 / crowd) * max(-_MOST_OFF, min(_MOST_OFF, off))
         self._correction = min(_DEAREST, max(_CHEAPEST, moved))
         self.dearer = round(self._correction / DEARER)
