@@ -243,6 +243,46 @@ def test_no_task_is_left_alone_for_long(schedule: str) -> None:
     assert min(trial.gaps) >= INTERVAL / 15 - 1e-3
 
 
+@pytest.mark.parametrize(("schedule", "often"), [("economy", 1.1), ("fast", 1.5)])
+def test_a_mistaken_belief_costs_little(schedule: str, often: float) -> None:
+    """A thousand tasks of one moment, of a class that nobody knows: none is asked much more often than as if fixed."""
+    trial = Trial(schedule, lognormal(300, 0.3), tasks=1000, flight=1000)
+    trial._submissions = [0.0] * 1000
+    trial.run()
+
+    for task_id, (born, _, end) in trial.times.items():
+        assert trial.requests[task_id] <= 1.05 * often * (end - born) / INTERVAL + 3.0
+
+
+def answered(bench: Bench, seconds: float) -> dict[str, list[float]]:
+    """When each task was asked about, in so many seconds; the answers say RUNNING."""
+    asked: dict[str, list[float]] = {}
+    until = bench.now + seconds
+    while bench.now < until:
+        for ticket in bench.take():
+            asked.setdefault(ticket.tasks[0].id, []).append(bench.now)
+            bench.answer(ticket, NOT_YET[Status.RUNNING])
+        bench.now = min(until, max(bench.now + 1e-3, bench.machine.next_at() or until))
+    return asked
+
+
+def test_what_was_planned_under_pressure_is_taken_back() -> None:
+    """A hundred tasks for each second's question; when all but ten are forgotten, those are asked as usual at once."""
+    bench = Bench(schedule="economy", quota=Rate(2))
+    for number in range(2000):
+        bench.track(f"t{number}", age=0.0)
+    answered(bench, 600.0)
+    for number in range(10, 2000):
+        bench.machine.forget(NAME, f"t{number}", bench.now)
+    bench.track("new", age=0.0)
+    left = bench.now
+    asked = answered(bench, 120.0)
+
+    assert len(asked) == 11
+    assert all(times[0] <= left + 66.0 for times in asked.values())
+    assert asked["new"][0] <= left + 1.1 * INTERVAL
+
+
 @pytest.mark.parametrize("factor", [2.5, 0.4])
 def test_a_provider_that_changes_its_pace_is_noticed(factor: float) -> None:
     """After the change, the next hundred tasks cost no more requests, and the lag comes back to what it was."""

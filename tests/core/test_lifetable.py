@@ -97,7 +97,7 @@ def test_contemporaries_are_not_forgotten() -> None:
     for each in durations[:1800]:
         table.survived(0.0, each)
         table.ended(0.0, each, each)
-    for each in durations[1800:]:
+    for _ in durations[1800:]:
         table.survived(0.0, durations[1800])
     table.estimate()
 

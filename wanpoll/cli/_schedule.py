@@ -82,7 +82,7 @@ def _learned(durations: Sequence[float], schedule: str, interval: float) -> Plac
     placement = new_placement(interval, schedule)
     for each in durations:
         placement.table.survived(0.0, each)
-        placement.table.ended(each, each)
+        placement.table.ended(0.0, each, each)
     if durations:
         placement.solve()
     return placement
