@@ -237,7 +237,7 @@ class Learned:
     def _until_ended(self, known: Class, entry: Entry, now: float) -> float:
         """How long to leave a task alone that runs."""
         began, placement = self._clock_of(known, entry)
-        step = self._step(known, placement, now - began)
+        step = max(self._step(known, placement, now - began), self._too_soon(entry, now))
         if not entry.scout:
             return step
         return min(step, max(step / 2.0, _SCOUT_STEP[known.exact] * self.cadence.interval))
@@ -257,7 +257,6 @@ class Learned:
         # Whatever its age is said to be: no longer than what we have seen of it permits.
         longest = max(LONGEST_SILENCE * self.cadence.interval, LATE * (now - entry.tracked_at))
         step = min(step, longest * self.pressure.times ** (1 / 3))
-        step = max(step, self._too_soon(entry, now))
         lot = zlib.crc32(entry.task.id.encode(), entry.polls) / 2**32
         return now + max(self.cadence.floor, step * (1.0 + _JITTER * (lot - 0.5)))
 
