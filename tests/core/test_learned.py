@@ -49,6 +49,7 @@ class Trial:
         seed: int = 1,
     ) -> None:
         self.machine = Machine()
+        self.machine.begin(EPOCH.timestamp())
         self.machine.add_account(
             NAME, quota=quota or Rate(10_000), interval=INTERVAL, schedule=schedule, max_in_flight=10_000
         )
@@ -93,7 +94,10 @@ class Trial:
             heapq.heappush(self.free, end)
         self.times[task_id] = now, began, end
         heapq.heappush(self._submissions, end)
-        self.machine.track(NAME, Task(task_id, NAME), now, expires_in=1e7, age=0.0)
+        self._track(Task(task_id, NAME), now)
+
+    def _track(self, task: Task, now: float) -> None:
+        self.machine.track(NAME, task, now, expires_in=1e7, age=0.0)
 
     def _answer(self, ticket: Ticket) -> None:
         task_id = ticket.tasks[0].id
@@ -339,6 +343,24 @@ def test_absurd_times_do_no_harm(submitted: float) -> None:
 
 
 # -- what it remembers -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("early", "ahead"), [(5.0, 0.0), (0.0, 20.0)])
+def test_two_clocks_cost_nothing(early: float, ahead: float) -> None:
+    """Submissions are told five seconds too early, or the provider's clock is ahead of ours."""
+
+    class Told(Trial):
+        def _track(self, task: Task, now: float) -> None:
+            self.machine.track(NAME, task, now, expires_in=1e7, age=early)
+
+        def _end(self, task_id: str) -> Observation:
+            seen, shift = super()._end(task_id), timedelta(seconds=ahead)
+            return evolve(seen, submitted_at=seen.submitted_at + shift, finished_at=seen.finished_at + shift)
+
+    right, other = (each("economy", lognormal(120, 0.3)).run() for each in (Trial, Told))
+
+    assert other.lag == pytest.approx(right.lag, rel=0.15)
+    assert len(other.asked) == pytest.approx(len(right.asked), rel=0.1)
 
 
 def test_classes_are_told_apart() -> None:

@@ -97,6 +97,8 @@ class Account:
         """`epoch` is the Unix time at which `now` is 0."""
         if self.scan is not None:
             self.scan.epoch = epoch
+        if self.learned is not None:
+            self.learned.clock.epoch = epoch
 
     def begin(self, entry: Entry, age: float | None, now: float) -> None:
         """Have a new entry asked, but not while a question about a forgotten one of its id is under way."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterator
-from datetime import datetime
 
 from wanpoll._core.cadence import Cadence
+from wanpoll._core.clock import Clock
 from wanpoll._core.entries import Entry
 from wanpoll._core.line import HEAD, Line
 from wanpoll._core.model import ClassStatistics, Status
@@ -31,7 +31,6 @@ _SCOUT_STEP = 1.0, 2.0  # in the middle of a silence that is longer than so many
 _SCOUT_GAP = 1.0  # one that begins in so many intervals is enough
 _ALIKE, _PROBED = 0.25, 3  # how much older, by a part of its age, a task may be that tells of another; how many tell
 _AT_HEAD = 4.0  # intervals after which the head of a line is asked, if no end was seen that let it begin
-_SLACK = 0.2  # intervals by which a time may contradict the answers: clocks differ, and so do their seconds
 _TRUSTED = 20  # runs that were seen before their distribution is planned with
 _REGULAR = 1.05  # intervals between two polls of the fixed schedule, on average: it never asks sooner than advised
 _QUICKEST = 0.02  # the part of runs that are quicker than any that counts
@@ -67,6 +66,7 @@ class Learned:
     def __init__(self, cadence: Cadence, mode: str) -> None:
         self.cadence = cadence
         self.mode = mode
+        self.clock = Clock()
         self._classes: dict[str, Class] = {}
         self._scouted_at = float("-inf")
         self.pressure = Pressure(cadence.interval, cadence.floor)
@@ -128,30 +128,20 @@ class Learned:
             return News.NONE
         known, news = self.named(entry.task.kind), News.NONE
         since = entry.born if heard_at is None else heard_at
-        whole = self._told(_seconds(seen.submitted_at, seen.finished_at), since - entry.born, now - entry.born)
-        known.exact = whole is not None
-        took = self._ended_at(known, entry, since, now) - entry.born if whole is None else whole
-        known.freed_at = entry.born + took
+        told = self.clock.end(seen.finished_at, since, now)
+        known.exact = told is not None
+        known.freed_at = self._ended_at(known, entry, since, now) if told is None else told
         followed = max(entry.born, entry.tracked_at)
         self.saved += max(1, math.ceil((now - followed) / (_REGULAR * self.cadence.interval))) - entry.polls
         if seen.status is not Status.CANCELED:
             if not self.pressure.steps and not entry.retried:  # else the quota decides the price, or a hiccup the lag
                 late_since = max(known.freed_at, entry.tracked_at)  # before that, nobody could have asked
                 known.steering.ended(now - late_since, known.freed_at - followed, entry.polls, self.pressure.crowd)
-            news = known.whole.ended(entry.born, since - entry.born, now - entry.born, whole)
+            news = _taught(known.whole, entry.born, since, now, told)
             if entry.begun is not None and known.runs is not None:
-                after, by = max(0.0, since - entry.begun), now - entry.begun
-                run = self._told(_seconds(seen.started_at, seen.finished_at), after, by)
-                news = max(news, known.runs.ended(entry.begun, after, by, run))
+                news = max(news, _taught(known.runs, entry.begun, since, now, told))
         known.line.begins(entry)
         return news
-
-    def _told(self, seconds: float | None, after: float, by: float) -> float | None:
-        """How long a task took by the provider's times, if that is between what answers allow, clocks' slack aside."""
-        slack = _SLACK * self.cadence.interval
-        if seconds is None or not after - slack <= seconds <= by + slack:
-            return None
-        return min(max(seconds, after), by)
 
     def next_in_line(self, entry: Entry) -> Entry | None:
         """Who has begun, most likely, since `entry` has ended, or has begun although it is younger."""
@@ -261,12 +251,9 @@ class Learned:
         return now + max(self.cadence.floor, step * (1.0 + _JITTER * (lot - 0.5)))
 
 
-def _seconds(since: datetime | None, until: datetime | None) -> float | None:
-    """How long something took, by the provider's own clock."""
-    if since is None or until is None:
-        return None
-    seconds = (until - since).total_seconds()
-    return seconds if seconds >= 0.0 else None
+def _taught(placement: Placement, began: float, since: float, now: float, end: float | None) -> News:
+    """What it means that a task, that `began` then, had not ended `since` and has now; `end` is when, if it is told."""
+    return placement.ended(began, max(0.0, since - began), now - began, None if end is None else max(0.0, end - began))
 
 
 def _after_ties(born: float, latest: float) -> float:
