@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from attrs import evolve
 
-from tests.core.harness import NAME, Bench, miss
+from tests.core.harness import NAME, Bench, miss, seen
 from wanpoll import Poller, Rate, Status, Task
 from wanpoll._core import events as ev
 from wanpoll._core.cadence import Cadence
-from wanpoll._core.entries import Entry, Ticket
+from wanpoll._core.entries import Entry, Purpose, Ticket
 from wanpoll._core.learned import MOST_CLASSES, Learned
 from wanpoll._core.machine import Machine
 from wanpoll._core.placement import new_placement
@@ -361,6 +361,33 @@ def test_two_clocks_cost_nothing(early: float, ahead: float) -> None:
 
     assert other.lag == pytest.approx(right.lag, rel=0.15)
     assert len(other.asked) == pytest.approx(len(right.asked), rel=0.1)
+
+
+def test_tasks_that_somebody_else_cancels_are_seen_in_time() -> None:
+    """Every second one is, after twenty seconds: that is an end like another, since somebody waits for it."""
+
+    class CalledOff(Trial):
+        def _end(self, task_id: str) -> Observation:
+            born, _, end = self.times[task_id]
+            seen = super()._end(task_id)
+            return evolve(seen, status=Status.CANCELED) if end - born == 20.0 else seen
+
+    def duration(dice: random.Random) -> float:
+        return 20.0 if dice.random() < 0.5 else lognormal(120, 0.3)(dice)
+
+    assert CalledOff("economy", duration).run().lag < 1.2 * INTERVAL / 2
+
+
+def test_what_is_cancelled_here_teaches_nothing() -> None:
+    """It would have gone on."""
+    bench = Bench(schedule="economy")
+    bench.track("a", age=0.0)
+    bench.machine.call(NAME, Task("a", NAME), Purpose.CANCEL, bench.now)
+    bench.poll(Answer(()))
+    bench.poll(seen("a", Status.CANCELED))
+
+    assert bench.ended().status is Status.CANCELED
+    assert bench.machine.statistics(bench.now).accounts[NAME].classes[""].ends == 0
 
 
 def test_classes_are_told_apart() -> None:

@@ -60,6 +60,8 @@ class Entry:
     """An answer said PENDING after a younger one had begun."""
     listed_end = _Mark(5)
     """The list of tasks said that it has ended."""
+    called_off = _Mark(6)
+    """The provider was asked to cancel it."""
 
     __slots__ = (
         "account",

@@ -122,7 +122,7 @@ class Learned:
     def ended(self, entry: Entry, heard_at: float | None, seen: Observation, now: float) -> News:
         """The provider's word ended the task; the answer at `heard_at` had not.
 
-        A cancellation says nothing about how long tasks take.
+        A cancellation that was asked for here says nothing about when tasks end.
         """
         if entry.born is None:
             return News.NONE
@@ -133,7 +133,7 @@ class Learned:
         known.freed_at = self._ended_at(known, entry, since, now) if told is None else told
         followed = max(entry.born, entry.tracked_at)
         self.saved += max(1, math.ceil((now - followed) / (_REGULAR * self.cadence.interval))) - entry.polls
-        if seen.status is not Status.CANCELED:
+        if seen.status is not Status.CANCELED or not entry.called_off:
             if not self.pressure.steps and not entry.retried:  # else the quota decides the price, or a hiccup the lag
                 late_since = max(known.freed_at, entry.tracked_at)  # before that, nobody could have asked
                 known.steering.ended(now - late_since, known.freed_at - followed, entry.polls, self.pressure.crowd)

@@ -187,7 +187,7 @@ class Machine:
             return
         self._judge.judge(ticket, reading, now)
         if isinstance(reading, Answer) and ticket.purpose is Purpose.CANCEL:
-            self.nudge(ticket.account.name, ticket.tasks[0].id, now)
+            self._called_off(ticket, now)
         self._touch(ticket.account, now)
 
     def take_events(self) -> list[tuple[Entry | Call | Account, Event]]:
@@ -218,6 +218,14 @@ class Machine:
             entry.account.schedule.set(entry, entry.expires_at + patience)
         else:
             entry.account.enqueue(entry, entry.expires_at + patience)
+
+    def _called_off(self, ticket: Ticket, now: float) -> None:
+        """The provider has agreed to cancel a task: see what becomes of it."""
+        task_id = ticket.tasks[0].id
+        entry = ticket.account.tasks.get(task_id)
+        if entry is not None:
+            entry.called_off = True
+            self.nudge(ticket.account.name, task_id, now)
 
     def _note_stall(self, now: float) -> None:
         """Give the questions under way the time that a stall of our own loop took from them."""
