@@ -593,6 +593,32 @@ def test_only_three_schedules_are_known() -> None:
         Poller(DashScope("sk-key"), schedule="thrifty")
 
 
+@pytest.mark.parametrize(("quota", "flight"), [(10_000, 50), (2, 200)])
+def test_requests_saved_are_those_that_the_fixed_schedule_makes_more(quota: int, flight: int) -> None:
+    """On the same draws, about; with a small quota that would not let it make them, they are none."""
+    learned, fixed = (
+        Trial(each, lognormal(120, 0.3), tasks=3 * flight, flight=flight, quota=Rate(quota, per=1.0)).run()
+        for each in ("economy", "fixed")
+    )
+    saved = learned.machine.statistics(learned.now).accounts[NAME].saved
+
+    assert saved == pytest.approx(len(fixed.asked) - len(learned.asked), abs=0.2 * len(fixed.asked))
+
+
+def test_requests_that_a_batch_saves_are_counted_once() -> None:
+    """The fixed schedule would ask about ten tasks together, too."""
+    bench = Bench(schedule="economy", max_batch=10)
+    for number in range(10):
+        bench.track(f"t{number}", age=0.0)
+    while bench.now < 600.0:
+        ticket = bench.next_ticket()
+        assert ticket is not None
+        bench.answer(ticket, Answer(tuple(Observation(task.id, Status.RUNNING) for task in ticket.tasks)))
+    account = bench.machine.statistics(bench.now).accounts[NAME]
+
+    assert account.saved == pytest.approx(bench.now / (1.05 * INTERVAL) - account.requests, abs=1.0)
+
+
 def test_observers_are_told_what_was_learned_and_how_late_ends_were_known() -> None:
     """Each new estimate of a class, and for each end with a time how long ago it was."""
     bench = Bench(schedule="economy")

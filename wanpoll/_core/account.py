@@ -15,7 +15,7 @@ from typing import Any
 from wanpoll._core.batch import Batching, batch_of
 from wanpoll._core.budget import Budget
 from wanpoll._core.cadence import Cadence
-from wanpoll._core.entries import Entry, Job, Page, Ticket
+from wanpoll._core.entries import Call, Entry, Job, Page, Ticket
 from wanpoll._core.learned import Learned
 from wanpoll._core.model import Outcome, Rate
 from wanpoll._core.placement import FAST
@@ -136,9 +136,10 @@ class Account:
             self._weigh(self.learned, now)
 
     def _weigh(self, learned: Learned, now: float, late: float | None = None) -> None:
-        listed = 0 if self.scan is None else self.scan.covered
-        polls = self.budget.allowed(now) * self.batching.size(0)
-        if learned.pressure.asked(late, max(0, len(self.tasks) - listed), polls):
+        tracked, listed = len(self.tasks), 0 if self.scan is None else self.scan.covered
+        allowed, batch = self.budget.allowed(now), self.batching.size(0)
+        learned.saved.follow(now, tracked, allowed, batch)
+        if learned.pressure.asked(late, max(0, tracked - listed), allowed * batch):
             self._to_plan = list(self.tasks.values())
 
     def _plan_anew(self, learned: Learned, now: float) -> None:
@@ -210,8 +211,9 @@ class Account:
         self.withdraw(job)
         jobs = (job,) if self.max_batch == 1 else batch_of(job, self, now)
         ticket = Ticket(self, jobs, now)
-        if self.learned is not None:
+        if self.learned is not None and not isinstance(job, Call):
             self._weigh(self.learned, now, late=now - job.due_at)
+            self.learned.saved.spend()
         if self.learned is not None or self.scan is not None:
             ticket.thorough = any(isinstance(each, Entry) and _may_tell_more(each) for each in jobs)
         for job in jobs:

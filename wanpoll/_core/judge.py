@@ -203,7 +203,9 @@ class Judge:
     def _tell_learned(self, account: Account, learned: Learned, kind: str | None) -> None:
         told = learned.to_tell(kind)
         if told is not None:
-            self.ledger.say(account, ev.ClassLearned(account.name, *told, learned.pressure.times, round(learned.saved)))
+            self.ledger.say(
+                account, ev.ClassLearned(account.name, *told, learned.pressure.times, round(learned.saved.requests))
+            )
 
     def _polled(self, entry: Entry, now: float) -> float | None:
         """An answer about the task is here; when the one before it was."""
@@ -309,6 +311,7 @@ class Judge:
         account = entry.account
         self.ledger.move(entry, outcome.status)
         self.detach(entry)
+        account.relieve(now)
         account.ended[outcome.task.id] = outcome
         while len(account.ended) > account.remember:
             del account.ended[next(iter(account.ended))]

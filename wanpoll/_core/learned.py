@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import zlib
 from collections.abc import Iterator
 
@@ -15,6 +14,7 @@ from wanpoll._core.placement import ECONOMY, FAST, LATE, LONGEST_SILENCE, Placem
 from wanpoll._core.pressure import Pressure
 from wanpoll._core.readings import Observation
 from wanpoll._core.regime import News
+from wanpoll._core.savings import Savings
 from wanpoll._core.steering import Steering
 
 MOST_CLASSES = 256
@@ -32,7 +32,6 @@ _SCOUT_GAP = 1.0  # one that begins in so many intervals is enough
 _ALIKE, _PROBED = 0.25, 3  # how much older, by a part of its age, a task may be that tells of another; how many tell
 _AT_HEAD = 4.0  # intervals after which the head of a line is asked, if no end was seen that let it begin
 _TRUSTED = 20  # runs that were seen before their distribution is planned with
-_REGULAR = 1.05  # intervals between two polls of the fixed schedule, on average: it never asks sooner than advised
 _QUICKEST = 0.02  # the part of runs that are quicker than any that counts
 _MOST_OFTEN = {ECONOMY: 1.1, FAST: 1.5}  # times the requests at the advised interval, and `_AHEAD` more: whatever is
 _AHEAD = 1.0  # believed of its class, no task is asked more often for it
@@ -71,7 +70,7 @@ class Learned:
         self._scouted_at = float("-inf")
         self.pressure = Pressure(cadence.interval, cadence.floor)
         self._latest_born = float("-inf")
-        self.saved = 0.0  # requests, beside asking at the advised interval
+        self.saved = Savings(cadence.interval)
 
     def to_tell(self, kind: str | None) -> tuple[str, ClassStatistics] | None:
         """The name of the class and what is known of it, if that was estimated anew since it was told."""
@@ -132,7 +131,6 @@ class Learned:
         known.exact = told is not None
         known.freed_at = self._ended_at(known, entry, since, now) if told is None else told
         followed = max(entry.born, entry.tracked_at)
-        self.saved += max(1, math.ceil((now - followed) / (_REGULAR * self.cadence.interval))) - entry.polls
         if seen.status is not Status.CANCELED or not entry.called_off:
             if not self.pressure.steps and not entry.retried:  # else the quota decides the price, or a hiccup the lag
                 late_since = max(known.freed_at, entry.tracked_at)  # before that, nobody could have asked

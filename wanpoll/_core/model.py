@@ -181,8 +181,8 @@ class AccountStatistics:
     """One account at one moment. Rates are requests per second, lags are seconds.
 
     Where the schedule learns, `pressure` tells how many times dearer the quota makes a request (1: not at all),
-    `saved` how many requests fewer were made than at the advised interval, for tasks that ended, and `classes` what is
-    known of each `Task.kind` ("" for tasks without one).
+    `saved` how many requests fewer were made than at the advised interval (in batches as large, and as far as the quota
+    would have let them), and `classes` what is known of each `Task.kind` ("" for tasks without one).
     """
 
     provider: str

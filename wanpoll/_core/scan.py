@@ -165,8 +165,6 @@ class Scan:
         page.subject = PageOf(datetime.fromtimestamp((self.epoch or 0.0) + self._plan.since, UTC), number)
         page.due_at = now
         page.urgent = True  # it may spare a hundred of those that wait
-        if self._account.learned is not None:
-            self._account.learned.saved -= 1
 
     # -- what a page tells -------------------------------------------------------------------------------------
 
