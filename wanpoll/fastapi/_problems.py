@@ -186,12 +186,12 @@ class ProblemRoute(APIRoute):
                 return await handler(request)
             except RequestValidationError as error:
                 return _invalid(error)
-            except HTTPException as error:
-                return _from_http(error)
-            except WanpollError as error:
+            except WanpollError as error:  # before the other: `ServerStopping` is both
                 if not is_told(error):
                     raise
                 return response_to(error)
+            except HTTPException as error:
+                return _from_http(error)
 
         return answer
 

@@ -61,7 +61,10 @@ class Room:
 
 
 class Stay:
-    """One wait of one request, as `async with`. Inside, `ClientLeft` and `ServerStopping` may be raised."""
+    """One wait of one request, as `async with`. Inside, `ClientLeft` and `ServerStopping` may be raised.
+
+    They are raised where the request waits: what needs no waiting is done, though the server is about to stop.
+    """
 
     __slots__ = ("_error", "_limit", "_request", "_room", "_watching")
 
@@ -71,14 +74,14 @@ class Stay:
         self._error: Exception | None = None
 
     async def __aenter__(self) -> Self:
-        if self._room.stopping:
-            raise ServerStopping
         self._limit = asyncio.timeout(None)
         await self._limit.__aenter__()
         self._watching = None if self._request is None else asyncio.ensure_future(_has_left(self._request))
         if self._watching is not None:
             self._watching.add_done_callback(self._watched)
         self._room.stays.add(self)
+        if self._room.stopping:
+            self.end(ServerStopping())
         return self
 
     def end(self, error: Exception) -> None:
@@ -197,6 +200,10 @@ class RequestPoller(Poller):
         self._running_loop()
         known = self._machine.find(provider, task_id) if provider in self._providers else None
         return self._registry.task(task_id, provider) if known is None else known.task
+
+    def stay(self) -> Stay:
+        """A wait of this request for something else than tasks."""
+        return Stay(self._room, self._request)
 
     def interval(self, task: Task) -> float:
         """Seconds that the provider of `task` advises between two polls."""

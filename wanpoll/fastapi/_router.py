@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -34,6 +34,9 @@ from wanpoll.fastapi._room import RequestPoller, ServerStopping
 
 Authorize: TypeAlias = Callable[[Request, Task], bool | Awaitable[bool]]
 """Says whether a request may ask for a task. Anything but a true value is answered 403."""
+
+MOST_HOOKS_AT_ONCE = 20
+"""Calls of an `authorize` under way for one batch: a thousand would empty the app's pool of connections."""
 
 _AN_ID = "0385dc79-5ff8-4d82-bcb6-c2b6e1ed3f0f"
 
@@ -121,7 +124,7 @@ class Routes:
         200 tells the end. 202 says that it is not done, and when to ask again. Asking starts to follow the task.
         """
         poller = self._poller_of(request)
-        task = await self._allowed(request, poller, provider, task_id)
+        (task,) = await self._allowed(request, poller, (provider, task_id))
         known = await poller.learn(task, min(wait, self._longest_wait))
         # who does not wait may as well come again when the provider has been asked again
         return _answer(known, retry=0.0 if wait else poller.interval(task))
@@ -135,7 +138,7 @@ class Routes:
     ) -> Response:
         """The news of a task as server-sent events, from what is known now to its end."""
         poller = self._poller_of(request)
-        task = await self._allowed(request, poller, provider, task_id)
+        (task,) = await self._allowed(request, poller, (provider, task_id))
         known = await poller.learn(task, 0)
         if isinstance(known, Outcome) and event_id(known) == last_event_id:
             return Response(status_code=204)
@@ -147,7 +150,7 @@ class Routes:
         Trouble with one account is told as the `problem` of its tasks. A task that may not be asked for refuses all.
         """
         poller = self._poller_of(request)
-        tasks = [await self._allowed(request, poller, each.provider, each.id) for each in batch.tasks]
+        tasks = await self._allowed(request, poller, *((each.provider, each.id) for each in batch.tasks))
         if batch.wait:
             await _until_all_ended(poller, tasks, min(batch.wait, self._longest_wait))
         return _json(TaskStates(tasks=[await _state(poller, task) for task in tasks]))
@@ -155,7 +158,7 @@ class Routes:
     async def cancel_task(self, request: Request, provider: ProviderName, task_id: TaskId) -> Response:
         """Cancel the remote task. 202: the provider was told, and the end will be seen as any other."""
         poller = self._poller_of(request)
-        task = await self._allowed(request, poller, provider, task_id)
+        (task,) = await self._allowed(request, poller, (provider, task_id))
         known = await poller.learn(task, 0)
         if isinstance(known, Update):
             await poller.cancel(task)
@@ -163,23 +166,51 @@ class Routes:
             known = poller.look(task)
         return _answer(known)
 
-    async def _allowed(self, request: Request, poller: RequestPoller, provider: str, task_id: str) -> Task:
-        """The task that is asked for, if this request may."""
-        try:
-            task = poller.named(task_id, provider)
-        except (InvalidTaskId, UnknownProvider, PollerClosed):
-            raise
-        except UsageError:
-            raise HTTPException(
-                422, "This provider needs more than an id: the app has to follow the task first."
-            ) from None
+    async def _allowed(self, request: Request, poller: RequestPoller, *names: tuple[str, str]) -> list[Task]:
+        """The tasks of these providers and ids, if this request may ask for all of them.
+
+        Raises `ClientLeft` and `ServerStopping` while the hook takes its time, too.
+        """
+        tasks = [_named(poller, provider, task_id) for provider, task_id in names]
         if self._authorize is not None:
-            verdict = self._authorize(request, task)
-            if inspect.isawaitable(verdict):
-                verdict = await verdict
-            if not verdict:
-                raise HTTPException(403, "This request may not ask for this task.")
-        return task
+            coming = iter(tasks)
+            async with poller.stay():
+                await _together([_permit(self._authorize, request, coming) for _ in tasks[:MOST_HOOKS_AT_ONCE]])
+        return tasks
+
+
+def _named(poller: RequestPoller, provider: str, task_id: str) -> Task:
+    try:
+        return poller.named(task_id, provider)
+    except (InvalidTaskId, UnknownProvider, PollerClosed):
+        raise
+    except UsageError:
+        raise HTTPException(422, "This provider needs more than an id: the app has to follow the task first.") from None
+
+
+async def _permit(authorize: Authorize, request: Request, tasks: Iterator[Task]) -> None:
+    """Return if the request may ask for each of `tasks`, of which others take some, too."""
+    for task in tasks:
+        verdict = authorize(request, task)
+        if inspect.isawaitable(verdict):
+            verdict = await verdict
+        if not verdict:
+            raise HTTPException(403, "This request may not ask for this task.")
+
+
+async def _together(jobs: list[Coroutine[Any, Any, None]]) -> None:
+    """Run `jobs` side by side, a single one here. The first error ends the others, and is raised when they ended."""
+    if len(jobs) == 1:
+        await jobs[0]
+        return
+    running = [asyncio.ensure_future(job) for job in jobs]
+    try:
+        # not a TaskGroup: for that, a hook that was cancelled from within would be one that did not refuse
+        await asyncio.gather(*running)
+    finally:
+        for each in running:
+            each.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
 
 def _answer(known: Outcome | Update, retry: float = 0.0) -> Response:
