@@ -16,7 +16,8 @@ from standardwebhooks import Webhook
 from tests.clouds import Cloud
 from tests.fastapi_apps import PROBLEM, client_of, quick, status_of, until
 from wanpoll import UsageError
-from wanpoll.fastapi import WanPoll, _webhooks
+from wanpoll.fastapi import WanPoll
+from wanpoll.fastapi._bodies import MOST_BYTES
 from wanpoll.fastapi._webhooks import Secrets
 from wanpoll.providers import DashScope
 
@@ -96,7 +97,7 @@ async def test_the_challenge_is_echoed() -> None:
         (b'{"task_id": "../../etc", "challenge": 5}', 204),
         (b'{"task_id": "nobody-follows-it"}', 204),
         (json.dumps({"challenge": "x" * 2_000}).encode(), 204),
-        (b"x" * (_webhooks.MOST_BYTES + 1), 413),
+        (b"x" * (MOST_BYTES + 1), 413),
     ],
 )
 async def test_odd_bodies_are_harmless(body: bytes, status: int) -> None:
@@ -127,7 +128,7 @@ async def test_a_body_without_an_end_is_not_read_to_its_end() -> None:
                 assert response.status == 413
         except OSError:
             pass  # closed while it was sending
-    assert sent < 64 * _webhooks.MOST_BYTES
+    assert sent < 64 * MOST_BYTES
 
 
 async def test_only_named_senders_are_heard() -> None:

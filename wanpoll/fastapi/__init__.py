@@ -180,7 +180,7 @@ class WanPoll:
         A stream is silent for `heartbeat` seconds at most. Errors are `Problem`s.
         """
         routes = Routes(
-            lambda request: RequestPoller(self._room(), request),
+            self._room,
             authorize,
             seconds("longest_wait", longest_wait),
             seconds("heartbeat", heartbeat),
@@ -197,7 +197,7 @@ class WanPoll:
         for name in senders:
             if name not in {each.name for each in self._providers}:
                 raise UsageError(f"webhooks: {name!r} is none of {', '.join(each.name for each in self._providers)}")
-        return Webhooks(lambda: self.poller, senders).router()
+        return Webhooks(self._room, senders).router()
 
     def _room(self) -> Room:
         room = self._rooms.get(asyncio.get_running_loop())

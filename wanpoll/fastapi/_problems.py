@@ -7,11 +7,10 @@ or what the provider thinks of the account.
 import math
 from collections.abc import Callable, Coroutine, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeAlias
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
@@ -32,6 +31,8 @@ from wanpoll.exceptions import (
     WaitTimeout,
     WanpollError,
 )
+
+Handler: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -174,26 +175,22 @@ Those that would be a bug of the app (`WrongLoop`, a bare `UsageError`) are not 
 EXCEPTION_HANDLERS.update(dict.fromkeys(_KINDS, answer_problem))
 
 
-class ProblemRoute(APIRoute):
-    """A route whose errors are problems, wherever it is mounted."""
+def telling_problems(handler: Handler) -> Handler:
+    """`handler`, its errors told as problems."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The route's handler, its errors caught."""
-        handler = super().get_route_handler()
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except RequestValidationError as error:
+            return _invalid(error)
+        except WanpollError as error:  # before the other: `ServerStopping` is both
+            if not is_told(error):
+                raise
+            return response_to(error)
+        except HTTPException as error:
+            return _from_http(error)
 
-        async def answer(request: Request) -> Response:
-            try:
-                return await handler(request)
-            except RequestValidationError as error:
-                return _invalid(error)
-            except WanpollError as error:  # before the other: `ServerStopping` is both
-                if not is_told(error):
-                    raise
-                return response_to(error)
-            except HTTPException as error:
-                return _from_http(error)
-
-        return answer
+    return answer
 
 
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -19,6 +19,7 @@ from wanpoll.exceptions import (
     UsageError,
     WaitTimeout,
 )
+from wanpoll.fastapi._bodies import problem_route
 from wanpoll.fastapi._events import EventStream, event_id, events_of
 from wanpoll.fastapi._models import (
     ID_SCHEMA,
@@ -29,8 +30,8 @@ from wanpoll.fastapi._models import (
     outcome_of,
     progress_of,
 )
-from wanpoll.fastapi._problems import ProblemRoute, described, problem_of, retry_after
-from wanpoll.fastapi._room import RequestPoller, ServerStopping
+from wanpoll.fastapi._problems import described, problem_of, retry_after
+from wanpoll.fastapi._room import RequestPoller, Room, ServerStopping
 
 Authorize: TypeAlias = Callable[[Request, Task], bool | Awaitable[bool]]
 """Says whether a request may ask for a task. Anything but a true value is answered 403."""
@@ -67,23 +68,23 @@ _NOT_DONE: Responses = {202: {"model": TaskProgress, "description": "Not done ye
 
 
 class Routes:
-    """The handlers of one router. `poller_of` finds the poller of a request."""
+    """The handlers of one router. `room_of` finds the room of the running event loop."""
 
     def __init__(
         self,
-        poller_of: Callable[[Request], RequestPoller],
+        room_of: Callable[[], Room],
         authorize: Authorize | None,
         longest_wait: float,
         heartbeat: float,
     ) -> None:
-        self._poller_of = poller_of
+        self._room_of = room_of
         self._authorize = authorize
         self._longest_wait = longest_wait
         self._heartbeat = heartbeat
 
     def router(self, allow_cancel: bool) -> APIRouter:
         """A router with all routes."""
-        router = APIRouter(route_class=ProblemRoute, tags=["tasks"])
+        router = APIRouter(route_class=problem_route(self._room_of), tags=["tasks"])
         usual = described(403, 404, 422, 502, 503)
         router.add_api_route(
             "/tasks/{provider}/{id}",
@@ -104,7 +105,7 @@ class Routes:
             "/tasks:batch",
             self.get_tasks,
             methods=["POST"],
-            responses=usual | described(400),
+            responses=usual | described(400, 413),
             response_model=TaskStates,
         )
         if allow_cancel:
@@ -123,7 +124,7 @@ class Routes:
 
         200 tells the end. 202 says that it is not done, and when to ask again. Asking starts to follow the task.
         """
-        poller = self._poller_of(request)
+        poller = RequestPoller(self._room_of(), request)
         (task,) = await self._allowed(request, poller, (provider, task_id))
         known = await poller.learn(task, min(wait, self._longest_wait))
         # who does not wait may as well come again when the provider has been asked again
@@ -137,7 +138,7 @@ class Routes:
         last_event_id: Annotated[str | None, Header(description="sent by browsers that reconnect")] = None,
     ) -> Response:
         """The news of a task as server-sent events, from what is known now to its end."""
-        poller = self._poller_of(request)
+        poller = RequestPoller(self._room_of(), request)
         (task,) = await self._allowed(request, poller, (provider, task_id))
         known = await poller.learn(task, 0)
         if isinstance(known, Outcome) and event_id(known) == last_event_id:
@@ -148,8 +149,9 @@ class Routes:
         """What is known of many tasks. With `wait`, the answer comes when all have ended, or after so many seconds.
 
         Trouble with one account is told as the `problem` of its tasks. A task that may not be asked for refuses all.
+        A body over 1 MiB is refused unread.
         """
-        poller = self._poller_of(request)
+        poller = RequestPoller(self._room_of(), request)
         tasks = await self._allowed(request, poller, *((each.provider, each.id) for each in batch.tasks))
         if batch.wait:
             await _until_all_ended(poller, tasks, min(batch.wait, self._longest_wait))
@@ -157,7 +159,7 @@ class Routes:
 
     async def cancel_task(self, request: Request, provider: ProviderName, task_id: TaskId) -> Response:
         """Cancel the remote task. 202: the provider was told, and the end will be seen as any other."""
-        poller = self._poller_of(request)
+        poller = RequestPoller(self._room_of(), request)
         (task,) = await self._allowed(request, poller, (provider, task_id))
         known = await poller.learn(task, 0)
         if isinstance(known, Update):

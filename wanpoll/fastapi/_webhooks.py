@@ -21,15 +21,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect
 
-from wanpoll._poller import Poller
 from wanpoll.exceptions import DecodeError, InvalidTaskId, UnknownProvider, UsageError
-from wanpoll.fastapi._problems import ANY_OTHER, ProblemResponse, ProblemRoute, described, refusal
+from wanpoll.fastapi._bodies import body_of, problem_route, too_large
+from wanpoll.fastapi._problems import ANY_OTHER, ProblemResponse, described, refusal
+from wanpoll.fastapi._room import Room
 from wanpoll.providers.wire import decode
-
-MOST_BYTES = 1 << 20
-"""Of one call's body. Ace's repeats a whole result."""
 
 TOLERANCE_SECONDS = 300
 """How old or how far ahead a signed call may be: the specification's advice, five minutes."""
@@ -99,13 +96,13 @@ def ids_in(document: Any) -> Iterator[str]:
 class Webhooks:
     """`POST /webhooks/{provider}` for the senders that the app names."""
 
-    def __init__(self, poller_of: Callable[[], Poller], senders: Mapping[str, str | Sequence[str] | None]) -> None:
+    def __init__(self, room_of: Callable[[], Room], senders: Mapping[str, str | Sequence[str] | None]) -> None:
         self._secrets = {name: Secrets(name, given) for name, given in senders.items()}
-        self._poller_of = poller_of
+        self._room_of = room_of
 
     def router(self) -> APIRouter:
         """A router with the one route."""
-        router = APIRouter(route_class=ProblemRoute, tags=["webhooks"])
+        router = APIRouter(route_class=problem_route(self._room_of), tags=["webhooks"])
         router.add_api_route(
             "/webhooks/{provider}",
             self.receive,
@@ -122,9 +119,9 @@ class Webhooks:
         secrets = self._secrets.get(provider)
         if secrets is None:
             raise UnknownProvider(f"provider={provider!r}: no webhooks are expected from there")
-        body = await _read(request)
+        body = await body_of(request, self._room_of())
         if body is None:
-            return refusal(413, "too-large", f"Give at most {MOST_BYTES} bytes.")
+            return too_large()
         if secrets and not secrets.accept(request.headers, body, time.time()):
             return refusal(401, "bad-signature", "The signature is missing, wrong or too old.")
         try:
@@ -137,23 +134,11 @@ class Webhooks:
         return Response(status_code=204)
 
     def _tell(self, provider: str, document: Any) -> None:
-        poller = self._poller_of()
+        poller = self._room_of().poller
         for task_id in ids_in(document):
             with contextlib.suppress(InvalidTaskId):
                 if poller.nudge(task_id, provider):
                     return
-
-
-async def _read(request: Request) -> bytes | None:
-    """The body, None where it is too large: not a byte more is read then."""
-    body = bytearray()
-    with contextlib.suppress(ClientDisconnect):  # who leaves in the middle has said nothing
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MOST_BYTES:
-                return None
-        return bytes(body)
-    return b""
 
 
 def _challenge(document: Any) -> str | None:
