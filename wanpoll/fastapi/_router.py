@@ -30,7 +30,7 @@ from wanpoll.fastapi._models import (
     outcome_of,
     progress_of,
 )
-from wanpoll.fastapi._problems import described, problem_of, retry_after
+from wanpoll.fastapi._problems import described, problem_of, respond, retry_after
 from wanpoll.fastapi._room import RequestPoller, Room, ServerStopping
 
 Authorize: TypeAlias = Callable[[Request, Task], bool | Awaitable[bool]]
@@ -65,6 +65,7 @@ _STREAM: Responses = {
 }
 _RETRY_AFTER = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
 _NOT_DONE: Responses = {202: {"model": TaskProgress, "description": "Not done yet", "headers": _RETRY_AFTER}}
+_MAY_BE_TOLD = "Whether the provider was told to cancel is not known: ask again."
 
 
 class Routes:
@@ -158,13 +159,23 @@ class Routes:
         return _json(TaskStates(tasks=[await _state(poller, task) for task in tasks]))
 
     async def cancel_task(self, request: Request, provider: ProviderName, task_id: TaskId) -> Response:
-        """Cancel the remote task. 202: the provider was told, and the end will be seen as any other."""
+        """Cancel the remote task. 202: the provider was told, and the end will be seen as any other.
+
+        Where the server is about to stop before the provider has answered, 503: ask again, whether it was told is not
+        known. What was begun goes on, as it does when the client leaves.
+        """
         poller = RequestPoller(self._room_of(), request)
         (task,) = await self._allowed(request, poller, (provider, task_id))
         known = await poller.learn(task, 0)
         if isinstance(known, Update):
-            await poller.cancel(task)
-            poller.nudge(task.id, task.provider)
+            canceling = asyncio.ensure_future(_cancel(poller, task))
+            canceling.add_done_callback(_seen)
+            try:
+                async with poller.stay():
+                    await asyncio.wait([canceling])  # which leaves it alone when it ends before it
+            except ServerStopping as stopping:
+                return respond(problem_of(stopping).model_copy(update={"detail": _MAY_BE_TOLD}), retry_after(0))
+            canceling.result()
             known = poller.look(task)
         return _answer(known)
 
@@ -221,6 +232,17 @@ def _answer(known: Outcome | Update, retry: float = 0.0) -> Response:
     if known.status is Status.EXPIRED:
         raise TaskExpired(known)
     return _json(outcome_of(known))
+
+
+async def _cancel(poller: RequestPoller, task: Task) -> None:
+    await poller.cancel(task)
+    poller.nudge(task.id, task.provider)
+
+
+def _seen(canceling: asyncio.Future[None]) -> None:
+    """Its error is nobody's where the request was answered before."""
+    if not canceling.cancelled():
+        canceling.exception()
 
 
 async def _until_all_ended(poller: RequestPoller, tasks: list[Task], wait: float) -> None:
