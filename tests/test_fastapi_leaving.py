@@ -25,6 +25,7 @@ from tests.fastapi_apps import (
     status_of,
     until,
 )
+from wanpoll import UsageError
 from wanpoll.fastapi import ClientLeft, DepPoller
 from wanpoll.testing import reply
 
@@ -263,6 +264,51 @@ async def test_draining_is_a_503_without_exception_handlers_too() -> None:
         wanpoll.drain()
 
         assert await status_of(request) == 503
+
+
+async def test_a_server_that_stops_ends_no_waits_of_others_that_share_its_poller() -> None:
+    """Those of its own app and of what is mounted there end; the others' go on, and new ones begin."""
+    wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))
+    one, other, mounted = app_of(wanpoll), app_of(wanpoll), FastAPI()
+    mounted.get("/own")(ended)
+    one.mount("/mounted", mounted)
+    long = {"params": {"wait": "25"}}
+    async with client_of(one) as client, client_of(other) as theirs, asyncio.timeout(5):
+        (room,) = wanpoll._rooms.values()
+        stays = asyncio.ensure_future(theirs.get(TASK, **long))
+        await until(lambda: len(room.stays) == 1)
+        polls = [asyncio.ensure_future(client.get(TASK, **long)), asyncio.ensure_future(client.get("/mounted/own"))]
+        await until(lambda: len(room.stays) == 3)
+        wanpoll.drain(one)
+        async with asyncio.timeout(1):
+            assert [await status_of(poll) for poll in polls] == [202, 503]
+        later = asyncio.ensure_future(theirs.get(TASK, **long))
+        await until(lambda: len(room.stays) == 2)
+        assert not stays.done()
+        wanpoll.drain()
+        async with asyncio.timeout(1):
+            assert [await status_of(poll) for poll in (stays, later)] == [202, 202]
+
+
+@pytest.mark.parametrize("again", ["the same app", "another"])
+async def test_a_lifespan_that_begins_is_not_stopping(again: str) -> None:
+    """Though another one of the same `WanPoll` is, and runs on."""
+    wanpoll = cloud_wanpoll(Cloud(runs=0.02, latency=0.001))
+    app = app_of(wanpoll)
+    next_app = app if again == "the same app" else app_of(wanpoll)
+    async with wanpoll.lifespan(FastAPI()):
+        async with client_of(app):
+            wanpoll.drain()
+        async with client_of(next_app) as client:
+            assert await status_of(client.get(TASK, params={"wait": "5"})) == 200
+
+
+async def test_draining_an_app_that_does_not_run_is_an_error() -> None:
+    """It says what to give."""
+    wanpoll = cloud_wanpoll(Cloud())
+    async with wanpoll.lifespan(FastAPI()):
+        with pytest.raises(UsageError, match="give the app that the lifespan was given"):
+            wanpoll.drain(FastAPI())
 
 
 class Undecided(Cloud):

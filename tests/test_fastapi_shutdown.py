@@ -143,12 +143,14 @@ async def test_handlers_of_others_are_called_and_put_back() -> None:
 
     wanpoll = cloud_wanpoll(Cloud())
     with handled(signal.SIGTERM, theirs), handled(signal.SIGINT, signal.default_int_handler):
-        async with wanpoll.lifespan(FastAPI()), wanpoll.lifespan(FastAPI()):
+        one, other = FastAPI(), FastAPI()
+        async with wanpoll.lifespan(one), wanpoll.lifespan(other):
             (room,) = wanpoll._rooms.values()
             assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
             signal.raise_signal(signal.SIGTERM)
             await asyncio.sleep(0)
-            assert room.stopping
+            assert room.is_stopping(one)
+            assert room.is_stopping(other)
             assert seen == [signal.SIGTERM]
             await wanpoll.poller.track("a-task")
         assert signal.getsignal(signal.SIGTERM) is theirs

@@ -39,7 +39,7 @@ from wanpoll.fastapi._models import (
     TaskStates,
 )
 from wanpoll.fastapi._problems import EXCEPTION_HANDLERS, Problem
-from wanpoll.fastapi._room import ClientLeft, RequestPoller, Room, ServerStopping
+from wanpoll.fastapi._room import APP_STATE, ClientLeft, RequestPoller, Room, ServerStopping
 from wanpoll.fastapi._router import Authorize, Routes
 from wanpoll.fastapi._signals import SignalWatch
 from wanpoll.fastapi._webhooks import Webhooks
@@ -112,28 +112,27 @@ class WanPoll:
         It gives what belongs into the state of requests, so that `DepPoller` works in mounted apps, too.
         """
         loop = asyncio.get_running_loop()
-        async with self._opened(loop) as room:
+        async with self._opened(loop, app) as room:
             setattr(app.state, _STATE, self)
             watch = SignalWatch(room.drain)
             watch.start()
             try:
-                yield {_STATE: self}
+                yield {_STATE: self, APP_STATE: app}
             finally:
                 watch.stop()
 
     @contextlib.asynccontextmanager
-    async def _opened(self, loop: asyncio.AbstractEventLoop) -> AsyncIterator[Room]:
+    async def _opened(self, loop: asyncio.AbstractEventLoop, app: FastAPI) -> AsyncIterator[Room]:
         room = self._rooms.get(loop)
         if room is None:
             room = Room(Poller(*self._providers, **self._options))
             await room.poller.__aenter__()
             self._rooms[loop] = room
-        room.users += 1
+        room.enter(app)
         try:
             yield room
         finally:
-            room.users -= 1
-            if not room.users:
+            if room.leave(app):
                 del self._rooms[loop]
                 await room.poller.aclose()
 
@@ -146,12 +145,14 @@ class WanPoll:
         """The dependency for handlers, where an app has several `WanPoll`s: `Annotated[Poller, Depends(wanpoll)]`."""
         return RequestPoller(self._room(), connection)
 
-    def drain(self) -> None:
-        """Let all requests that wait be answered now: the server is about to stop.
+    def drain(self, app: FastAPI | None = None) -> None:
+        """Let all requests that wait be answered now: the server of `app` is about to stop.
 
-        Signals do that by themselves. It is for servers that are stopped in another way (`Server.should_exit`).
+        Signals do that by themselves, for every app. It is for servers that are stopped in another way
+        (`Server.should_exit`). Without an `app`, it concerns all that run on this event loop. It holds until the
+        lifespan ends; others that share this `WanPoll` wait on. Raises `UsageError` where no lifespan runs.
         """
-        self._room().drain()
+        self._room().drain(app)
 
     def router(
         self,

@@ -26,7 +26,7 @@ async def body_of(request: Request, room: Room) -> bytes | None:
         return None
     body = bytearray()
     try:
-        async with Stay(room, None), contextlib.aclosing(request.stream()) as chunks:
+        async with Stay(room, request, watched=False), contextlib.aclosing(request.stream()) as chunks:
             async for chunk in chunks:
                 body += chunk
                 if len(body) > MOST_BYTES:
