@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from fastapi import HTTPException as FastApiException
 from fastapi import Request
+from fastapi.encoders import jsonable_encoder
 from starlette.exceptions import HTTPException
 from starlette.middleware.base import BaseHTTPMiddleware
 
@@ -159,3 +162,33 @@ async def test_a_hook_may_read_the_body(method: str, path: str, middleware: bool
         assert await status_of(client.request(method, path, **body)) == 403
 
     assert [bool(each) for each in bodies] == [method == "POST"]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"reason": "quota", "left": None, "until": datetime(2026, 4, 2, tzinfo=UTC)},
+        ["one", {"two": 2}],
+        {},
+        0,
+    ],
+    ids=repr,
+)
+async def test_a_detail_that_is_no_text_is_told_as_data(told: Any) -> None:
+    """As JSON, with the headers; a hook that is not async is no other."""
+
+    def authorize(request: Request, task: Task) -> bool:
+        raise FastApiException(403, told, {"X-Reason": "quota"})
+
+    app = app_of(cloud_wanpoll(Cloud()), authorize=authorize)
+    async with client_of(app) as client, client.get(TASK) as response:
+        problem = await response.json()
+
+    assert (response.status, response.content_type, response.headers["X-Reason"]) == (403, PROBLEM, "quota")
+    assert problem == {
+        "type": "about:blank",
+        "title": "Forbidden",
+        "status": 403,
+        "detail": "See the data.",
+        "data": jsonable_encoder(told),
+    }

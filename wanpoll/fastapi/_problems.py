@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from fastapi import Request, Response
+from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
@@ -44,7 +45,10 @@ _MOST_ERRORS = 20  # that are told of one request
 
 
 class Problem(BaseModel):
-    """Why there is no better answer (RFC 9457). `code` is the provider's word, where there is one."""
+    """Why there is no better answer (RFC 9457). `code` is the provider's word, where there is one.
+
+    `data` is the `detail` of the app's own `HTTPException`, where that is no text.
+    """
 
     type: str = Field(description="names the kind of problem; the part after the last colon is stable")
     title: str
@@ -52,6 +56,7 @@ class Problem(BaseModel):
     detail: str
     code: str | None = None
     errors: list[str] | None = Field(default=None, description="what was wrong with the request, and where")
+    data: Any = Field(default=None, description="what the app tells that is no text, as it gave it")
 
 
 class _Kind(BaseModel):
@@ -240,11 +245,13 @@ def _invalid(error: RequestValidationError) -> Response:
 
 
 def _from_http(error: HTTPException) -> Response:
+    told: Any = error.detail  # FastAPI takes whatever JSON has
     problem = Problem(
         type="about:blank",
         title=HTTPStatus(error.status_code).phrase if _is_known(error.status_code) else "Refused",
         status=error.status_code,
-        detail=str(error.detail),
+        detail=told if isinstance(told, str) else "See the data.",
+        data=None if isinstance(told, str) else jsonable_encoder(told),
     )
     return respond(problem, error.headers)
 
