@@ -158,6 +158,39 @@ async def test_a_missing_key_stops_the_startup(monkeypatch: pytest.MonkeyPatch) 
     assert repr(wanpoll) == "<WanPoll of dashscope: 0 running>"
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"authorize": 5}, "authorize: give a function of a request and a task, or None, not a int"),
+        ({"authorize": "may_ask"}, "authorize: give a function"),
+        ({"allow_cancel": "no"}, "allow_cancel='no': give True or False"),
+        ({"allow_cancel": 1}, "allow_cancel=1: give True or False"),
+        ({"longest_wait": "5"}, "longest_wait='5': give a finite number"),
+        ({"heartbeat": 0}, "heartbeat=0: give a finite number"),
+    ],
+)
+def test_wrong_options_of_a_router_are_refused_at_once(options: Any, words: str) -> None:
+    """Not at the first request; and "no" allows nothing."""
+    with pytest.raises(UsageError, match=words):
+        WanPoll(quick()).router(**options)
+
+
+def test_what_is_no_provider_and_no_option_is_refused_at_once() -> None:
+    """With what to give; the rest is checked when the lifespan begins."""
+    untyped: Any = WanPoll
+    with pytest.raises(UsageError, match=r"WanPoll\(DashScope\): give an instance, DashScope\(\)"):
+        untyped(type(quick()))
+    with pytest.raises(UsageError, match="WanPoll: a list is not a provider"):
+        untyped([quick()])
+    with pytest.raises(UsageError, match="WanPoll: bogus is none of its options: observer, unknown_grace, "):
+        untyped(quick(), bogus=1)
+
+
+def test_the_repr_is_short_and_shows_no_key() -> None:
+    """Before any lifespan."""
+    assert repr(WanPoll(quick(), quick(name="second"))) == "<WanPoll of dashscope, second: 0 running>"
+
+
 def test_the_options_are_those_of_the_poller() -> None:
     """All of them, with their types."""
     told, wanted = get_type_hints(PollerOptions), get_type_hints(Poller.__init__)

@@ -195,6 +195,20 @@ async def test_no_secrets_are_not_none(nothing) -> None:
         wanpoll.webhooks({"dashscope": nothing})
 
 
+@pytest.mark.parametrize("given", [b"whsec_eHh4", 5, [b"eHh4"], [None], [SECRET, 5], {SECRET: 1}, {SECRET}])
+def test_secrets_that_are_no_text_are_refused(given: Any) -> None:
+    """At once, by the name of their kind: they are not repeated."""
+    with pytest.raises(UsageError, match=r"webhooks\['dashscope'\]: give a secret as text.* not a \w+$"):
+        WanPoll(quick()).webhooks({"dashscope": given})
+
+
+@pytest.mark.parametrize("senders", [None, "dashscope", b"dashscope", ["dashscope"], 5])
+def test_senders_that_are_no_mapping_are_refused(senders: Any) -> None:
+    """Not letter by letter."""
+    with pytest.raises(UsageError, match="webhooks: map names to secrets"):
+        WanPoll(quick()).webhooks(senders)
+
+
 def test_secrets_do_not_show() -> None:
     """Not in the repr, so in no log."""
     assert repr(Secrets("p", SECRET)) == "<Secrets: 1>"

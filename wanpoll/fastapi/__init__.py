@@ -26,7 +26,7 @@ try:
 except ImportError:
     raise MissingExtra("wanpoll.fastapi needs FastAPI: pip install 'wanpoll[fastapi]'") from None
 
-from wanpoll._arguments import seconds
+from wanpoll._arguments import checked_provider, seconds, switch
 from wanpoll._poller import Poller
 from wanpoll.exceptions import UsageError
 from wanpoll.fastapi._models import (
@@ -40,9 +40,9 @@ from wanpoll.fastapi._models import (
 )
 from wanpoll.fastapi._problems import EXCEPTION_HANDLERS, Problem
 from wanpoll.fastapi._room import APP_STATE, ClientLeft, RequestPoller, Room, ServerStopping
-from wanpoll.fastapi._router import Authorize, Routes
+from wanpoll.fastapi._router import Authorize, Routes, checked_hook
 from wanpoll.fastapi._signals import SignalWatch
-from wanpoll.fastapi._webhooks import Webhooks
+from wanpoll.fastapi._webhooks import Webhooks, check_senders
 from wanpoll.observers import Observer
 from wanpoll.providers.base import Provider
 from wanpoll.transport import Transport
@@ -88,12 +88,15 @@ class WanPoll:
     """Gives an app a running poller of these providers, as long as its lifespan runs.
 
     `options` are those of `Poller`. Several apps of one process may share it: on one event loop there is one poller,
-    so the quota of an account is kept, and it closes with the last of them. Raises `UsageError` as `Poller` does, when
-    the lifespan begins.
+    so the quota of an account is kept, and it closes with the last of them. Raises `UsageError` for what is no provider
+    or no option, and as `Poller` does for the rest when the lifespan begins.
     """
 
     def __init__(self, *providers: Provider, **options: Unpack[PollerOptions]) -> None:
-        self._providers = providers
+        if unknown := options.keys() - PollerOptions.__annotations__:
+            known = ", ".join(PollerOptions.__annotations__)
+            raise UsageError(f"WanPoll: {', '.join(sorted(unknown))} is none of its options: {known}")
+        self._providers = [checked_provider(each, "WanPoll") for each in providers]
         self._options = options
         self._rooms: dict[asyncio.AbstractEventLoop, Room] = {}
 
@@ -178,15 +181,15 @@ class WanPoll:
         run side by side; they are cancelled when one refuses, the client leaves or the server is about to stop.
 
         `longest_wait` (seconds) caps `wait`, below the 30 or 60 seconds after which proxies and servers cut requests.
-        A stream is silent for `heartbeat` seconds at most. Errors are `Problem`s.
+        A stream is silent for `heartbeat` seconds at most. Errors are `Problem`s. Raises `UsageError`.
         """
         routes = Routes(
             self._room,
-            authorize,
+            checked_hook(authorize),
             seconds("longest_wait", longest_wait),
             seconds("heartbeat", heartbeat),
         )
-        return routes.router(allow_cancel)
+        return routes.router(switch("allow_cancel", allow_cancel))
 
     def webhooks(self, senders: Mapping[str, str | Sequence[str] | None]) -> APIRouter:
         """`POST /webhooks/{provider}`: a call means "poll now" and decides nothing, so none can do harm.
@@ -195,9 +198,7 @@ class WanPoll:
         one is replaced), or to None where they do not sign (Ace Data Cloud, MiniMax, DashScope's EventBridge). Mount
         it where senders need no login: its own router, that is. Raises `UsageError`.
         """
-        for name in senders:
-            if name not in {each.name for each in self._providers}:
-                raise UsageError(f"webhooks: {name!r} is none of {', '.join(each.name for each in self._providers)}")
+        check_senders(senders, [each.name for each in self._providers])
         return Webhooks(self._room, senders).router()
 
     def _room(self) -> Room:

@@ -192,6 +192,15 @@ class Routes:
         return tasks
 
 
+def checked_hook(authorize: Any) -> Authorize | None:
+    """`authorize` if it can be called, or None. Raises `UsageError`."""
+    if authorize is None or callable(authorize):
+        hook: Authorize | None = authorize
+        return hook
+    kind = type(authorize).__name__
+    raise UsageError(f"authorize: give a function of a request and a task, or None, not a {kind}")
+
+
 def _named(poller: RequestPoller, provider: str, task_id: str) -> Task:
     try:
         return poller.named(task_id, provider)

@@ -49,12 +49,7 @@ class Secrets:
     """The secrets of one sender; several while one is being replaced. Without any, its calls are not signed."""
 
     def __init__(self, provider: str, given: str | Sequence[str] | None) -> None:
-        if given is not None and not given:  # an empty list is a mistake, and would accept everybody
-            raise UsageError(
-                f"webhooks: no secrets for {provider!r}; give one, or None for a sender that signs nothing"
-            )
-        secrets = (given,) if isinstance(given, str) else given or ()
-        self._keys = [_key(provider, each) for each in secrets]
+        self._keys = [] if given is None else [_key(provider, each) for each in _secrets(provider, given)]
 
     def __bool__(self) -> bool:
         return bool(self._keys)
@@ -71,6 +66,27 @@ class Secrets:
         right = [b"v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)) for key in self._keys]
         given = [each.encode() for each in headers.get("webhook-signature", "").split(" ")[:_MOST_SIGNATURES]]
         return any([hmac.compare_digest(one, other) for one in given for other in right])  # noqa: C419 - all, always
+
+
+def check_senders(senders: Any, providers: Sequence[str]) -> None:
+    """Raise `UsageError` unless `senders` maps names among `providers`."""
+    if not isinstance(senders, Mapping):
+        kind = type(senders).__name__
+        raise UsageError(f'webhooks: map names to secrets, as in {{"replicate": "whsec_..."}}; a {kind} is no mapping')
+    for name in senders:
+        if name not in providers:
+            raise UsageError(f"webhooks: {name!r} is none of {', '.join(providers)}")
+
+
+def _secrets(provider: str, given: Any) -> Sequence[str]:
+    secrets = given if isinstance(given, list | tuple) else (given,)
+    for each in secrets:
+        if not isinstance(each, str):
+            kind = type(each).__name__
+            raise UsageError(f"webhooks[{provider!r}]: give a secret as text, a list of them, or None; not a {kind}")
+    if not given:  # a mistake, which would accept everybody
+        raise UsageError(f"webhooks: no secrets for {provider!r}; give one, or None for a sender that signs nothing")
+    return secrets
 
 
 def _key(provider: str, secret: str) -> bytes:
