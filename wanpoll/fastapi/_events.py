@@ -67,7 +67,7 @@ async def events_of(
                 yield HEARTBEAT
             elif update.status.is_final:
                 outcome = await poller.wait_for(task)
-                yield _event("outcome", outcome_of(outcome), event_id(outcome))
+                yield _event("outcome", outcome_of(outcome, poller.key(task)), event_id(outcome))
             elif event_id(update) != last_id:
                 last_id = event_id(update)
                 yield _event("update", progress_of(update), last_id)

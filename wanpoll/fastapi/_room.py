@@ -235,6 +235,10 @@ class RequestPoller(Poller):
         """A wait of this request for something else than tasks."""
         return Stay(self._room, self._connection)
 
+    def key(self, task: Task) -> str | None:
+        """The key of the account of `task`, to be left out of what is told."""
+        return self._providers[str(task.provider)].api_key
+
     def interval(self, task: Task) -> float:
         """Seconds that the provider of `task` advises between two polls."""
         return self._providers[str(task.provider)].interval

@@ -129,7 +129,7 @@ class Routes:
         (task,) = await self._allowed(request, poller, (provider, task_id))
         known = await poller.learn(task, min(wait, self._longest_wait))
         # who does not wait may as well come again when the provider has been asked again
-        return _answer(known, retry=0.0 if wait else poller.interval(task))
+        return _answer(poller, known, retry=0.0 if wait else poller.interval(task))
 
     async def get_events(
         self,
@@ -177,7 +177,7 @@ class Routes:
                 return respond(problem_of(stopping).model_copy(update={"detail": _MAY_BE_TOLD}), retry_after(0))
             canceling.result()
             known = poller.look(task)
-        return _answer(known)
+        return _answer(poller, known)
 
     async def _allowed(self, request: Request, poller: RequestPoller, *names: tuple[str, str]) -> list[Task]:
         """The tasks of these providers and ids, if this request may ask for all of them.
@@ -235,12 +235,12 @@ async def _together(jobs: list[Coroutine[Any, Any, None]]) -> None:
         await asyncio.gather(*running, return_exceptions=True)
 
 
-def _answer(known: Outcome | Update, retry: float = 0.0) -> Response:
+def _answer(poller: RequestPoller, known: Outcome | Update, retry: float = 0.0) -> Response:
     if isinstance(known, Update):
         return _json(progress_of(known), 202, retry_after(retry))
     if known.status is Status.EXPIRED:
         raise TaskExpired(known)
-    return _json(outcome_of(known))
+    return _json(outcome_of(known, poller.key(known.task)))
 
 
 async def _cancel(poller: RequestPoller, task: Task) -> None:
@@ -276,7 +276,7 @@ async def _state(poller: RequestPoller, task: Task) -> TaskOutcome | TaskProgres
         known = poller.look(task)
         if isinstance(known, Update):
             return progress_of(known).model_copy(update={"problem": problem_of(refused)})
-    return outcome_of(known) if isinstance(known, Outcome) else progress_of(known)
+    return outcome_of(known, poller.key(task)) if isinstance(known, Outcome) else progress_of(known)
 
 
 def _json(
