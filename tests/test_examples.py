@@ -8,6 +8,7 @@ import itertools
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 
 from tests.fastapi_apps import events, serving, session, status_of
 from wanpoll.examples.studio import PAGE, studio
+from wanpoll.providers import DashScope
 from wanpoll.simulator import Constant, Simulator
 
 ROOT = Path(__file__).parent.parent
@@ -58,6 +60,34 @@ async def test_the_service_submits_and_waits() -> None:
             first = await anext(events(stream))
         assert first.data["id"] == task_id
         assert await status_of(client.get("/docs")) == 200
+
+
+async def test_the_service_submits_where_the_provider_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the address that is the default where the environment names none."""
+    from wanpoll.examples import service
+
+    def request(method: str, url: str, **rest: Any) -> Any:
+        raise ConnectionError(url)
+
+    monkeypatch.delenv("DASHSCOPE_HTTP_BASE_URL", raising=False)
+    monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-x")
+    monkeypatch.setattr(aiohttp, "request", request)
+    with pytest.raises(ConnectionError, match=f"^{re.escape(DashScope.BASE_URL)}/services/"):
+        await service.submit("a lighthouse", None)
+
+
+@pytest.mark.parametrize("name", ["service", "studio"])
+@pytest.mark.parametrize("missing", ["fastapi", "uvicorn"])
+def test_without_what_they_need_the_examples_say_what_to_install(name: str, missing: str) -> None:
+    """As wanpoll does for every extra."""
+    code = f"""if True:
+        import runpy, sys
+        sys.modules[{missing!r}] = None
+        runpy.run_module("wanpoll.examples.{name}", run_name="__main__")
+    """
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert re.search(r"MissingExtra: the examples need .*: pip install 'wanpoll\[fastapi\]' uvicorn\n$", ended.stderr)
 
 
 def test_the_readme_shows_the_service() -> None:
