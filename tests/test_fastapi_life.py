@@ -90,6 +90,32 @@ async def test_routers_and_mounted_apps_have_the_poller_of_their_app() -> None:
         assert await status_of(client.get(f"/sub{TASK}")) == 200
 
 
+async def test_a_mounted_app_that_is_told_of_no_poller_is_told_what_to_do() -> None:
+    """Where the outer app's lifespan keeps the state to itself; and that is true: either mends it."""
+    wanpoll = cloud_wanpoll(Cloud(runs=0.0, latency=0.001))
+    mounted, outer = FastAPI(), FastAPI()
+    mounted.get("/told")(ended)
+
+    @mounted.get("/named")
+    async def named(poller: Poller = Depends(wanpoll)) -> str:  # noqa: B008
+        return await ended(poller)
+
+    outer.mount("/sub", mounted)
+    async with wanpoll.lifespan(outer) as state:
+        transport = httpx.ASGITransport(outer)
+        async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
+            with pytest.raises(UsageError, match=r"yield state \(where this app is mounted, .*Depends\(wanpoll\)"):
+                await client.get("/sub/told")
+            assert (await client.get("/sub/named")).json() == "SUCCEEDED"
+
+        async def stateful(scope: Any, receive: Any, send: Any) -> None:
+            await outer({**scope, "state": dict(state)}, receive, send)
+
+        transport = httpx.ASGITransport(stateful)
+        async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
+            assert (await client.get("/sub/told")).json() == "SUCCEEDED"
+
+
 async def test_several_apps_share_a_poller_or_have_their_own() -> None:
     """One `WanPoll` on one event loop is one poller, so that the quota is kept; it closes with the last app."""
     shared, other = cloud_wanpoll(Cloud(runs=0.0)), cloud_wanpoll(Cloud(runs=0.0))

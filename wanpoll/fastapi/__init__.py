@@ -66,9 +66,14 @@ __all__ = [
 ]
 
 _STATE = "wanpoll"
-_NOT_RUNNING = (
-    "no poller runs here: give the app FastAPI(lifespan=wanpoll.lifespan), or open it in the app's own lifespan: "
+_HOW = (
+    "give the app FastAPI(lifespan=wanpoll.lifespan), or open it in the app's own lifespan: "
     "async with wanpoll.lifespan(app) as state: yield state"
+)
+_NOT_RUNNING = f"no poller runs here: {_HOW}"
+_NOT_TOLD = (
+    f"no poller is known here: {_HOW} (where this app is mounted, in the lifespan of the outer one); "
+    "or name the poller that you mean: Depends(wanpoll)"
 )
 
 
@@ -212,7 +217,7 @@ async def _poller_of(connection: HTTPConnection) -> Poller:
     state = connection.scope.get("state") or {}
     found = state.get(_STATE) or getattr(connection.app.state, _STATE, None)
     if not isinstance(found, WanPoll):
-        raise UsageError(_NOT_RUNNING)
+        raise UsageError(_NOT_TOLD)
     return await found(connection)
 
 
@@ -220,7 +225,8 @@ DepPoller = Annotated[Poller, Depends(_poller_of)]
 """The app's poller, for handlers: `async def handler(poller: DepPoller)`.
 
 Its waits end when the client leaves (`ClientLeft`) or the server is about to stop (`ServerStopping`); both are
-answered without the app's doing. An app with several `WanPoll`s names the one that it means: `Depends(wanpoll)`.
+answered without the app's doing. An app with several `WanPoll`s names the one that it means: `Depends(wanpoll)`; so
+does a mounted one whose outer app's lifespan does not yield the state that `WanPoll.lifespan` gives.
 """
 
 for _name in __all__:
