@@ -18,7 +18,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from tests.clouds import Cloud
 from tests.fastapi_apps import PROBLEM, TASK, app_of, client_of, cloud_wanpoll, status_of, until
 from wanpoll import Task
-from wanpoll.fastapi._router import MOST_HOOKS_AT_ONCE
+from wanpoll.fastapi._authorize import MOST_HOOKS_AT_ONCE
 
 FOREVER = 1e9
 

@@ -29,6 +29,7 @@ except ImportError:
 from wanpoll._arguments import checked_provider, seconds, switch
 from wanpoll._poller import Poller
 from wanpoll.exceptions import UsageError
+from wanpoll.fastapi._authorize import Authorize, checked_hook
 from wanpoll.fastapi._models import (
     TaskBatch,
     TaskFailure,
@@ -40,7 +41,7 @@ from wanpoll.fastapi._models import (
 )
 from wanpoll.fastapi._problems import EXCEPTION_HANDLERS, Problem
 from wanpoll.fastapi._room import APP_STATE, ClientLeft, RequestPoller, Room, ServerStopping
-from wanpoll.fastapi._router import Authorize, Routes, checked_hook
+from wanpoll.fastapi._router import Routes
 from wanpoll.fastapi._signals import SignalWatch
 from wanpoll.fastapi._webhooks import Webhooks, check_senders
 from wanpoll.observers import Observer

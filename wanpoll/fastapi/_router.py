@@ -1,8 +1,7 @@
 """Tasks over HTTP: what is known, long polls, streams, many at once, and cancelling where the app allows it."""
 
 import asyncio
-import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -19,6 +18,7 @@ from wanpoll.exceptions import (
     UsageError,
     WaitTimeout,
 )
+from wanpoll.fastapi._authorize import Authorize, permit
 from wanpoll.fastapi._bodies import problem_route
 from wanpoll.fastapi._events import EventStream, event_id, events_of
 from wanpoll.fastapi._models import (
@@ -32,12 +32,6 @@ from wanpoll.fastapi._models import (
 )
 from wanpoll.fastapi._problems import described, problem_of, respond, retry_after
 from wanpoll.fastapi._room import RequestPoller, Room, ServerStopping
-
-Authorize: TypeAlias = Callable[[Request, Task], bool | Awaitable[bool]]
-"""Says whether a request may ask for a task. Anything but a true value is answered 403."""
-
-MOST_HOOKS_AT_ONCE = 20
-"""Calls of an `authorize` under way for one batch: a thousand would empty the app's pool of connections."""
 
 _AN_ID = "0385dc79-5ff8-4d82-bcb6-c2b6e1ed3f0f"
 
@@ -186,19 +180,9 @@ class Routes:
         """
         tasks = [_named(poller, provider, task_id) for provider, task_id in names]
         if self._authorize is not None:
-            coming = iter(tasks)
             async with poller.stay():
-                await _together([_permit(self._authorize, request, coming) for _ in tasks[:MOST_HOOKS_AT_ONCE]])
+                await permit(self._authorize, request, tasks)
         return tasks
-
-
-def checked_hook(authorize: Any) -> Authorize | None:
-    """`authorize` if it can be called, or None. Raises `UsageError`."""
-    if authorize is None or callable(authorize):
-        hook: Authorize | None = authorize
-        return hook
-    kind = type(authorize).__name__
-    raise UsageError(f"authorize: give a function of a request and a task, or None, not a {kind}")
 
 
 def _named(poller: RequestPoller, provider: str, task_id: str) -> Task:
@@ -208,31 +192,6 @@ def _named(poller: RequestPoller, provider: str, task_id: str) -> Task:
         raise
     except UsageError:
         raise HTTPException(422, "This provider needs more than an id: the app has to follow the task first.") from None
-
-
-async def _permit(authorize: Authorize, request: Request, tasks: Iterator[Task]) -> None:
-    """Return if the request may ask for each of `tasks`, of which others take some, too."""
-    for task in tasks:
-        verdict = authorize(request, task)
-        if inspect.isawaitable(verdict):
-            verdict = await verdict
-        if not verdict:
-            raise HTTPException(403, "This request may not ask for this task.")
-
-
-async def _together(jobs: list[Coroutine[Any, Any, None]]) -> None:
-    """Run `jobs` side by side, a single one here. The first error ends the others, and is raised when they ended."""
-    if len(jobs) == 1:
-        await jobs[0]
-        return
-    running = [asyncio.ensure_future(job) for job in jobs]
-    try:
-        # not a TaskGroup: for that, a hook that was cancelled from within would be one that did not refuse
-        await asyncio.gather(*running)
-    finally:
-        for each in running:
-            each.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
 
 
 def _answer(poller: RequestPoller, known: Outcome | Update, retry: float = 0.0) -> Response:
