@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,11 +19,15 @@ import aiohttp
 import pytest
 
 from tests.fastapi_apps import events, serving, session, status_of
+from wanpoll.examples import studio as studio_module
 from wanpoll.examples.studio import PAGE, studio
+from wanpoll.providers import DashScope
 from wanpoll.simulator import Constant, Simulator
 
 ROOT = Path(__file__).parent.parent
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+NODE = shutil.which("node")
 
 
 @contextlib.asynccontextmanager
@@ -58,6 +64,34 @@ async def test_the_service_submits_and_waits() -> None:
             first = await anext(events(stream))
         assert first.data["id"] == task_id
         assert await status_of(client.get("/docs")) == 200
+
+
+async def test_the_service_submits_where_the_provider_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the address that is the default where the environment names none."""
+    from wanpoll.examples import service
+
+    def request(method: str, url: str, **rest: Any) -> Any:
+        raise ConnectionError(url)
+
+    monkeypatch.delenv("DASHSCOPE_HTTP_BASE_URL", raising=False)
+    monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-x")
+    monkeypatch.setattr(aiohttp, "request", request)
+    with pytest.raises(ConnectionError, match=f"^{re.escape(DashScope.BASE_URL)}/services/"):
+        await service.submit("a lighthouse", None)
+
+
+@pytest.mark.parametrize("name", ["service", "studio"])
+@pytest.mark.parametrize("missing", ["fastapi", "uvicorn"])
+def test_without_what_they_need_the_examples_say_what_to_install(name: str, missing: str) -> None:
+    """As wanpoll does for every extra."""
+    code = f"""if True:
+        import runpy, sys
+        sys.modules[{missing!r}] = None
+        runpy.run_module("wanpoll.examples.{name}", run_name="__main__")
+    """
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert re.search(r"MissingExtra: the examples need .*: pip install 'wanpoll\[fastapi\]' uvicorn\n$", ended.stderr)
 
 
 def test_the_readme_shows_the_service() -> None:
@@ -97,6 +131,87 @@ async def test_the_studio_submits_to_five_systems_and_tells_their_progress() -> 
         assert all(names[-1] == "outcome" for names in streams)
         assert await status_of(client.get("/tasks/dashscope/somebody-elses")) == 403
         assert await status_of(client.post("/orders", json={"prompt": "", "takes": 1})) == 422
+
+
+async def test_the_studio_knows_the_tasks_of_an_old_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds later, too; of more than it keeps, the oldest are dropped."""
+    order = {"prompt": "a lighthouse", "takes": 12}
+    async with gallery() as url, session(url) as client:
+        pages = [await (await client.post("/orders", json=order)).json() for _ in range(18)]
+        assert await status_of(client.post("/tasks:batch", json={"tasks": pages[0] + pages[-1]})) == 200
+        monkeypatch.setattr(studio_module, "MOST_KNOWN", 12)
+        pages.append(await (await client.post("/orders", json=order)).json())
+        assert await status_of(client.post("/tasks:batch", json={"tasks": pages[-2]})) == 403
+        assert await status_of(client.post("/tasks:batch", json={"tasks": pages[-1]})) == 200
+
+
+class Page:
+    """The script of the page, run by Node without a browser (see `studio_page.mjs`)."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.shown: list[str] = []
+        self.answers: list[str] = []
+
+    async def tell(self, **form: Any) -> list[str]:
+        """Submit a form, where one is given; what the page complained of."""
+        self._process.stdin.write((json.dumps(form) if form else "").encode() + b"\n")
+        told = json.loads(await self._process.stdout.readline())
+        self.shown = told["shown"]
+        self.answers += told["answers"]
+        return told["alerts"]
+
+    async def settled(self) -> list[str]:
+        """What the cards show when none spins."""
+        while not all(" ended: " in card for card in self.shown):
+            await asyncio.sleep(0.02)
+            await self.tell()
+        return self.shown
+
+
+@contextlib.asynccontextmanager
+async def page_at(url: str) -> AsyncIterator[Page]:
+    """The page, shown as long as this lasts."""
+    arguments = (NODE, str(ROOT / "tests" / "studio_page.mjs"), str(PAGE), url)
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*arguments, stdin=pipe, stdout=pipe)
+    try:
+        yield Page(process)
+    finally:
+        process.kill()
+        await process.wait()
+
+
+@pytest.mark.skipif(NODE is None, reason="no Node on this machine")
+async def test_the_page_says_what_was_wrong_with_an_order() -> None:
+    """In words."""
+    async with gallery() as url, page_at(url) as page, asyncio.timeout(10):
+        assert await page.tell(prompt="x", takes="13") == ["takes: Input should be less than or equal to 12"]
+
+
+@pytest.mark.skipif(NODE is None, reason="no Node on this machine")
+async def test_no_card_spins_on_after_its_task_ended() -> None:
+    """Though its stream tells nothing, as that of a machine that has slept."""
+    async with gallery() as url, page_at(url) as page, asyncio.timeout(20):
+        await page.tell(prompt="x", takes="6", deaf=True)
+
+        assert await page.settled() == ["card SUCCEEDED ended: done"] * 6
+
+
+@pytest.mark.skipif(NODE is None, reason="no Node on this machine")
+async def test_a_card_that_the_server_does_not_know_is_asked_about_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so; the others of its batch go on."""
+    monkeypatch.setattr(studio_module, "MOST_KNOWN", 6)
+    async with gallery() as url, page_at(url) as page, asyncio.timeout(20):
+        await page.tell(prompt="x", takes="12")
+        shown = await page.settled()
+        refused = [answer for answer in page.answers if answer.endswith(" 403")]
+
+    assert (
+        sorted(shown)
+        == ["card EXPIRED ended: expired: not known here any more"] * 6 + ["card SUCCEEDED ended: done"] * 6
+    )
+    assert len(refused) <= 2 * 6 + 2
 
 
 class Browser:

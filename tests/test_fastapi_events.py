@@ -226,6 +226,25 @@ async def test_a_stream_that_the_server_cuts_lets_go() -> None:
         assert not len(wanpoll.poller._waiters)
 
 
+async def test_events_that_are_closed_leave_nothing_for_later() -> None:
+    """Wherever they are: not a wait, not a watcher of the client, and nothing that the garbage collector has to end."""
+    wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))
+    async with wanpoll.lifespan(FastAPI()):
+        (room,) = wanpoll._rooms.values()
+        for seen in range(4):
+            request = Request(SCOPE, never)
+            request._stream_consumed = True
+            stream = events_of(RequestPoller(room, request), Task("a-task", "dashscope"), None, 0.01)
+            for _ in range(seen):
+                await anext(stream)
+            before = len(asyncio.all_tasks())
+            await stream.aclose()
+
+            assert not room.stays
+            assert not len(wanpoll.poller._waiters)
+            assert len(asyncio.all_tasks()) <= before
+
+
 async def test_draining_ends_streams_so_that_readers_come_back() -> None:
     """A whole answer, without a `problem`: the browser reconnects by itself, to the server's successor."""
     wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))

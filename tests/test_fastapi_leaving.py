@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -24,7 +25,9 @@ from tests.fastapi_apps import (
     status_of,
     until,
 )
+from wanpoll import UsageError
 from wanpoll.fastapi import ClientLeft, DepPoller
+from wanpoll.testing import reply
 
 FOREVER = 1e9
 
@@ -261,3 +264,112 @@ async def test_draining_is_a_503_without_exception_handlers_too() -> None:
         wanpoll.drain()
 
         assert await status_of(request) == 503
+
+
+async def test_a_server_that_stops_ends_no_waits_of_others_that_share_its_poller() -> None:
+    """Those of its own app and of what is mounted there end; the others' go on, and new ones begin."""
+    wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))
+    one, other, mounted = app_of(wanpoll), app_of(wanpoll), FastAPI()
+    mounted.get("/own")(ended)
+    one.mount("/mounted", mounted)
+    long = {"params": {"wait": "25"}}
+    async with client_of(one) as client, client_of(other) as theirs, asyncio.timeout(5):
+        (room,) = wanpoll._rooms.values()
+        stays = asyncio.ensure_future(theirs.get(TASK, **long))
+        await until(lambda: len(room.stays) == 1)
+        polls = [asyncio.ensure_future(client.get(TASK, **long)), asyncio.ensure_future(client.get("/mounted/own"))]
+        await until(lambda: len(room.stays) == 3)
+        wanpoll.drain(one)
+        async with asyncio.timeout(1):
+            assert [await status_of(poll) for poll in polls] == [202, 503]
+        later = asyncio.ensure_future(theirs.get(TASK, **long))
+        await until(lambda: len(room.stays) == 2)
+        assert not stays.done()
+        wanpoll.drain()
+        async with asyncio.timeout(1):
+            assert [await status_of(poll) for poll in (stays, later)] == [202, 202]
+
+
+@pytest.mark.parametrize("again", ["the same app", "another"])
+async def test_a_lifespan_that_begins_is_not_stopping(again: str) -> None:
+    """Though another one of the same `WanPoll` is, and runs on."""
+    wanpoll = cloud_wanpoll(Cloud(runs=0.02, latency=0.001))
+    app = app_of(wanpoll)
+    next_app = app if again == "the same app" else app_of(wanpoll)
+    async with wanpoll.lifespan(FastAPI()):
+        async with client_of(app):
+            wanpoll.drain()
+        async with client_of(next_app) as client:
+            assert await status_of(client.get(TASK, params={"wait": "5"})) == 200
+
+
+async def test_draining_an_app_that_does_not_run_is_an_error() -> None:
+    """It says what to give."""
+    wanpoll = cloud_wanpoll(Cloud())
+    async with wanpoll.lifespan(FastAPI()):
+        with pytest.raises(UsageError, match="give the app that the lifespan was given"):
+            wanpoll.drain(FastAPI())
+
+
+class Undecided(Cloud):
+    """A remote that takes its time over a cancel."""
+
+    def __init__(self) -> None:
+        super().__init__(FOREVER, latency=0.001)
+        self.told = 0
+        self.decided = asyncio.Event()
+
+    def answer(self, request: Any) -> Any:
+        """Cancels are answered when it has decided."""
+        return self._decide() if request.url.endswith("/cancel") else super().answer(request)
+
+    async def _decide(self) -> Any:
+        self.told += 1
+        await self.decided.wait()
+        self.words["a-task"], self.runs = "CANCELED", 0.0
+        return reply({"request_id": "r"})
+
+
+async def test_a_server_that_stops_does_not_wait_for_a_cancel_of_the_remote_task() -> None:
+    """503, since nobody knows; the call goes on, and the end is seen while the poller works."""
+    cloud = Undecided()
+    wanpoll = cloud_wanpoll(cloud)
+    async with client_of(app_of(wanpoll, allow_cancel=True)) as client, asyncio.timeout(2):
+        request = asyncio.ensure_future(client.delete(TASK))
+        await until(lambda: cloud.told)
+        wanpoll.drain()
+        async with asyncio.timeout(0.5), await request as response:
+            problem = await response.json()
+        assert (response.status, response.content_type) == (503, PROBLEM)
+        assert (problem["type"], response.headers["Retry-After"]) == ("urn:wanpoll:problem:poller-closed", "1")
+        assert "not known" in problem["detail"]
+        cloud.decided.set()
+        assert (await wanpoll.poller.wait_for("a-task")).status == "CANCELED"
+        assert cloud.told == 1
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("leaving", [True, False])
+async def test_a_cancel_that_nobody_waits_for_goes_on_and_is_quiet(leaving: bool) -> None:
+    """Its client left, or the app closed before the provider answered."""
+    unread = list[Any]()
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: unread.append(context))
+    cloud = Undecided()
+    wanpoll = cloud_wanpoll(cloud)
+    async with client_of(app_of(wanpoll, allow_cancel=True)) as client, asyncio.timeout(2):
+        request = asyncio.ensure_future(client.delete(TASK))
+        await until(lambda: cloud.told)
+        if leaving:
+            request.cancel()
+            (room,) = wanpoll._rooms.values()
+            await until(lambda: not room.stays)
+            cloud.decided.set()
+            assert (await wanpoll.poller.wait_for("a-task")).status == "CANCELED"
+        else:
+            wanpoll.drain()
+            assert await status_of(request) == 503
+    gc.collect()
+    await asyncio.sleep(0)
+
+    assert cloud.told == 1
+    assert not unread

@@ -90,6 +90,32 @@ async def test_routers_and_mounted_apps_have_the_poller_of_their_app() -> None:
         assert await status_of(client.get(f"/sub{TASK}")) == 200
 
 
+async def test_a_mounted_app_that_is_told_of_no_poller_is_told_what_to_do() -> None:
+    """Where the outer app's lifespan keeps the state to itself; and that is true: either mends it."""
+    wanpoll = cloud_wanpoll(Cloud(runs=0.0, latency=0.001))
+    mounted, outer = FastAPI(), FastAPI()
+    mounted.get("/told")(ended)
+
+    @mounted.get("/named")
+    async def named(poller: Poller = Depends(wanpoll)) -> str:  # noqa: B008
+        return await ended(poller)
+
+    outer.mount("/sub", mounted)
+    async with wanpoll.lifespan(outer) as state:
+        transport = httpx.ASGITransport(outer)
+        async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
+            with pytest.raises(UsageError, match=r"yield state \(where this app is mounted, .*Depends\(wanpoll\)"):
+                await client.get("/sub/told")
+            assert (await client.get("/sub/named")).json() == "SUCCEEDED"
+
+        async def stateful(scope: Any, receive: Any, send: Any) -> None:
+            await outer({**scope, "state": dict(state)}, receive, send)
+
+        transport = httpx.ASGITransport(stateful)
+        async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
+            assert (await client.get("/sub/told")).json() == "SUCCEEDED"
+
+
 async def test_several_apps_share_a_poller_or_have_their_own() -> None:
     """One `WanPoll` on one event loop is one poller, so that the quota is kept; it closes with the last app."""
     shared, other = cloud_wanpoll(Cloud(runs=0.0)), cloud_wanpoll(Cloud(runs=0.0))
@@ -156,6 +182,39 @@ async def test_a_missing_key_stops_the_startup(monkeypatch: pytest.MonkeyPatch) 
         async with wanpoll.lifespan(FastAPI()):
             pass
     assert repr(wanpoll) == "<WanPoll of dashscope: 0 running>"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"authorize": 5}, "authorize: give a function of a request and a task, or None, not a int"),
+        ({"authorize": "may_ask"}, "authorize: give a function"),
+        ({"allow_cancel": "no"}, "allow_cancel='no': give True or False"),
+        ({"allow_cancel": 1}, "allow_cancel=1: give True or False"),
+        ({"longest_wait": "5"}, "longest_wait='5': give a finite number"),
+        ({"heartbeat": 0}, "heartbeat=0: give a finite number"),
+    ],
+)
+def test_wrong_options_of_a_router_are_refused_at_once(options: Any, words: str) -> None:
+    """Not at the first request; and "no" allows nothing."""
+    with pytest.raises(UsageError, match=words):
+        WanPoll(quick()).router(**options)
+
+
+def test_what_is_no_provider_and_no_option_is_refused_at_once() -> None:
+    """With what to give; the rest is checked when the lifespan begins."""
+    untyped: Any = WanPoll
+    with pytest.raises(UsageError, match=r"WanPoll\(DashScope\): give an instance, DashScope\(\)"):
+        untyped(type(quick()))
+    with pytest.raises(UsageError, match="WanPoll: a list is not a provider"):
+        untyped([quick()])
+    with pytest.raises(UsageError, match="WanPoll: bogus is none of its options: observer, unknown_grace, "):
+        untyped(quick(), bogus=1)
+
+
+def test_the_repr_is_short_and_shows_no_key() -> None:
+    """Before any lifespan."""
+    assert repr(WanPoll(quick(), quick(name="second"))) == "<WanPoll of dashscope, second: 0 running>"
 
 
 def test_the_options_are_those_of_the_poller() -> None:

@@ -76,6 +76,13 @@ def test_every_error_is_a_problem_with_an_example() -> None:
     assert "HTTPValidationError" not in json.dumps(whole_app()[1].openapi())
 
 
+def test_the_cap_of_bodies_is_told_where_bodies_are_read() -> None:
+    """413, as any other problem."""
+    told = {name for name, operation in operations(whole_app()[1].openapi()) if "413" in operation["responses"]}
+
+    assert told == {"POST /tasks:batch", "POST /webhooks/{provider}"}
+
+
 @pytest.mark.parametrize("kind", ["tasks", "webhooks"])
 def test_each_router_is_whole_without_the_other(kind: str) -> None:
     """Every reference leads somewhere."""

@@ -14,7 +14,7 @@ from tests.clouds import Cloud, state
 from tests.fastapi_apps import PROBLEM, TASK, app_of, client_of, cloud_wanpoll, quick, status_of, until
 from wanpoll import Task, UsageError
 from wanpoll.fastapi import WanPoll
-from wanpoll.providers import AceData
+from wanpoll.providers import AceData, DashScope
 from wanpoll.testing import ScriptedTransport, missed, reply
 
 FOREVER = 1e9
@@ -311,3 +311,49 @@ async def test_the_router_stands_under_any_prefix_beside_routes_of_the_app() -> 
         assert await status_of(client.get(f"/api/v1{TASK}")) == 202
         async with client.get("/own", params={"number": "x"}) as response:
             assert (response.status, response.content_type) == (422, "application/json")
+
+
+async def test_neither_a_key_that_a_provider_echoes_nor_its_document_is_told() -> None:
+    """On no route: keys are cut out of `usage`, however deep and whatever they look like; `raw` stays here."""
+    usage = {
+        "duration": 5,
+        "exact": 0.25,
+        "none": None,
+        "account": {
+            "key": "odd+key/42",
+            "odd+key/42": [True, "Bearer odd+key/42", "sk-12345678", ["odd%2Bkey%2F42"]],
+        },
+        "link": "https://h.example/v?Signature=CANARY",
+    }
+    answer = {
+        "usage": usage,
+        "trace": "RAW",
+        "output": {"task_id": "a-task", "task_status": "SUCCEEDED", "prompt": "RAW", "video_url": "https://h/v.mp4"},
+    }
+    cloud = Cloud(latency=0.001)
+    cloud.trouble["a-task"] = lambda: reply(answer)
+    wanpoll = WanPoll(DashScope("odd+key/42", interval=0.02), transport=cloud.transport)
+    batch = {"tasks": [{"provider": "dashscope", "id": "a-task"}], "wait": 5}
+    async with client_of(app_of(wanpoll, allow_cancel=True)) as client:
+        texts = [
+            await (await client.request(method, path, **body)).text()
+            for method, path, body in (
+                ("GET", f"{TASK}?wait=5", {}),
+                ("GET", f"{TASK}/events", {}),
+                ("POST", "/tasks:batch", {"json": batch}),
+                ("DELETE", TASK, {}),
+            )
+        ]
+        told = (await (await client.get(TASK)).json())["usage"]
+        assert (await wanpoll.poller.wait_for("a-task")).usage == usage
+
+    assert told == {
+        "duration": 5,
+        "exact": 0.25,
+        "none": None,
+        "account": {"key": "***", "***": [True, "Bearer ***", "sk-***", ["***"]]},
+        "link": "https://h.example/v?***",
+    }
+    for text in texts:
+        assert '"SUCCEEDED"' in text
+        assert not any(each in text for each in ("odd+key", "odd%2B", "sk-1", "CANARY", "RAW"))

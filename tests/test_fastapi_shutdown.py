@@ -48,6 +48,8 @@ async def uvicorn(simulator: Simulator, *options: str, cwd: Path = ROOT) -> Asyn
             lines.append(line)
             listening = (re.findall(r"running on (http://\S+)", line) or [listening])[0]
             ready += "startup complete" in line
+        while not await listens(listening):  # which a supervised process does a moment after it said so
+            await asyncio.sleep(0.01)
     rest = asyncio.ensure_future(process.stderr.read())
     try:
         yield process, listening
@@ -60,6 +62,17 @@ async def uvicorn(simulator: Simulator, *options: str, cwd: Path = ROOT) -> Asyn
             os.killpg(process.pid, signal.SIGKILL)
         log = "".join(lines) + (await rest).decode()
         assert "Traceback" not in log, log
+
+
+async def listens(url: str) -> bool:
+    """Whether somebody accepts connections there."""
+    host, port = url.removeprefix("http://").split(":")
+    try:
+        _, writer = await asyncio.open_connection(host, int(port))
+    except ConnectionRefusedError:
+        return False
+    writer.close()
+    return True
 
 
 async def waiting(client: aiohttp.ClientSession, simulator: Simulator) -> list[asyncio.Future[tuple[int, str, float]]]:
@@ -143,12 +156,14 @@ async def test_handlers_of_others_are_called_and_put_back() -> None:
 
     wanpoll = cloud_wanpoll(Cloud())
     with handled(signal.SIGTERM, theirs), handled(signal.SIGINT, signal.default_int_handler):
-        async with wanpoll.lifespan(FastAPI()), wanpoll.lifespan(FastAPI()):
+        one, other = FastAPI(), FastAPI()
+        async with wanpoll.lifespan(one), wanpoll.lifespan(other):
             (room,) = wanpoll._rooms.values()
             assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
             signal.raise_signal(signal.SIGTERM)
             await asyncio.sleep(0)
-            assert room.stopping
+            assert room.is_stopping(one)
+            assert room.is_stopping(other)
             assert seen == [signal.SIGTERM]
             await wanpoll.poller.track("a-task")
         assert signal.getsignal(signal.SIGTERM) is theirs

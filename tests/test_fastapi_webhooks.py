@@ -16,7 +16,8 @@ from standardwebhooks import Webhook
 from tests.clouds import Cloud
 from tests.fastapi_apps import PROBLEM, client_of, quick, status_of, until
 from wanpoll import UsageError
-from wanpoll.fastapi import WanPoll, _webhooks
+from wanpoll.fastapi import WanPoll
+from wanpoll.fastapi._bodies import MOST_BYTES
 from wanpoll.fastapi._webhooks import Secrets
 from wanpoll.providers import DashScope
 
@@ -96,7 +97,7 @@ async def test_the_challenge_is_echoed() -> None:
         (b'{"task_id": "../../etc", "challenge": 5}', 204),
         (b'{"task_id": "nobody-follows-it"}', 204),
         (json.dumps({"challenge": "x" * 2_000}).encode(), 204),
-        (b"x" * (_webhooks.MOST_BYTES + 1), 413),
+        (b"x" * (MOST_BYTES + 1), 413),
     ],
 )
 async def test_odd_bodies_are_harmless(body: bytes, status: int) -> None:
@@ -127,7 +128,7 @@ async def test_a_body_without_an_end_is_not_read_to_its_end() -> None:
                 assert response.status == 413
         except OSError:
             pass  # closed while it was sending
-    assert sent < 64 * _webhooks.MOST_BYTES
+    assert sent < 64 * MOST_BYTES
 
 
 async def test_only_named_senders_are_heard() -> None:
@@ -192,6 +193,20 @@ async def test_no_secrets_are_not_none(nothing) -> None:
 
     with pytest.raises(UsageError, match="no secrets for 'dashscope'"):
         wanpoll.webhooks({"dashscope": nothing})
+
+
+@pytest.mark.parametrize("given", [b"whsec_eHh4", 5, [b"eHh4"], [None], [SECRET, 5], {SECRET: 1}, {SECRET}])
+def test_secrets_that_are_no_text_are_refused(given: Any) -> None:
+    """At once, by the name of their kind: they are not repeated."""
+    with pytest.raises(UsageError, match=r"webhooks\['dashscope'\]: give a secret as text.* not a \w+$"):
+        WanPoll(quick()).webhooks({"dashscope": given})
+
+
+@pytest.mark.parametrize("senders", [None, "dashscope", b"dashscope", ["dashscope"], 5])
+def test_senders_that_are_no_mapping_are_refused(senders: Any) -> None:
+    """Not letter by letter."""
+    with pytest.raises(UsageError, match="webhooks: map names to secrets"):
+        WanPoll(quick()).webhooks(senders)
 
 
 def test_secrets_do_not_show() -> None:

@@ -20,7 +20,7 @@ class Registry:
     def __init__(self, providers: Iterable[Any], environ: Mapping[str, str]) -> None:
         self.providers: dict[str, Provider] = {}
         for each in providers:
-            provider = _checked(each).bind(environ)
+            provider = checked_provider(each).bind(environ)
             if provider.name in self.providers:
                 raise UsageError(f"two providers are named {provider.name!r}: tell the accounts apart by name=...")
             self.providers[provider.name] = provider
@@ -61,12 +61,13 @@ class Registry:
         return " or ".join(self.providers)
 
 
-def _checked(provider: Any) -> Provider:
+def checked_provider(provider: Any, taker: str = "Poller") -> Provider:
+    """`provider` if it is one; `taker` is the class that was given it."""
     if isinstance(provider, Provider):
         return provider
     if isinstance(provider, type):
-        raise UsageError(f"Poller({provider.__name__}): give an instance, {provider.__name__}()")
-    raise UsageError(f"Poller: a {type(provider).__name__} is not a provider; give one, as in Poller(DashScope())")
+        raise UsageError(f"{taker}({provider.__name__}): give an instance, {provider.__name__}()")
+    raise UsageError(f"{taker}: a {type(provider).__name__} is not a provider; give one, as in {taker}(DashScope())")
 
 
 def _check_task(task: Task) -> None:
@@ -83,6 +84,13 @@ def _checked_context(provider: Provider, context: Mapping[str, Any] | None) -> M
         raise UsageError(f"context: give a mapping of what the provider needs, not a {type(context).__name__}")
     provider.check_context(context or NOTHING)
     return context or NOTHING
+
+
+def switch(name: str, value: bool) -> bool:
+    """`value` if it is True or False."""
+    if not isinstance(value, bool):
+        raise UsageError(f"{name}={value!r:.80}: give True or False")
+    return value
 
 
 def many(tasks: Iterable[str | Task]) -> Iterable[str | Task]:

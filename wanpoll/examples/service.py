@@ -18,7 +18,7 @@ app.include_router(wanpoll.router())
 @app.post("/videos", status_code=202)
 async def submit(prompt: str, poller: DepPoller) -> str:
     """Submit a video; its id."""
-    url = os.environ["DASHSCOPE_HTTP_BASE_URL"] + "/services/aigc/video-generation/video-synthesis"
+    url = os.getenv("DASHSCOPE_HTTP_BASE_URL", DashScope.BASE_URL) + "/services/aigc/video-generation/video-synthesis"
     headers = {"Authorization": "Bearer " + os.environ["DASHSCOPE_API_KEY"], "X-DashScope-Async": "enable"}
     order = {"model": "wan2.7-t2v", "input": {"prompt": prompt}}
     async with aiohttp.request("POST", url, json=order, headers=headers, raise_for_status=True) as answer:

@@ -24,7 +24,9 @@ SYSTEMS = ("anyfast", "dashscope", "acedata", "minimax", "vapi")
 """AnyFast tells how far a task is, the others only that it runs."""
 
 MOST_AT_ONCE = 12
-MOST_FOLLOWED = 200
+
+MOST_KNOWN = 10_000
+"""Tasks that may be asked for: as many as a poller remembers. The oldest are dropped, not those on a page."""
 
 
 class Order(BaseModel):
@@ -40,18 +42,18 @@ class Gallery:
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
         self._systems = itertools.cycle(SYSTEMS)
-        self._ours: set[tuple[str, str]] = set()
+        self._ours: dict[tuple[str | None, str], None] = {}  # a set in the order of submission
 
     async def submit(self, order: Order, poller: DepPoller) -> list[TaskReference]:
         """Submit `takes` tasks; who and where they are."""
-        if len(self._ours) >= MOST_FOLLOWED:
-            self._ours.clear()
         references = []
         for provider in itertools.islice(self._systems, order.takes):
             (task_id,) = self._simulator.submit(dialect=provider)
-            self._ours.add((provider, task_id))
+            self._ours[provider, task_id] = None
             await poller.track(Task(task_id, provider))
             references.append(TaskReference(provider=provider, id=task_id))
+        for oldest in list(self._ours)[:-MOST_KNOWN]:
+            del self._ours[oldest]
         return references
 
     def authorize(self, request: Request, task: Task) -> bool:

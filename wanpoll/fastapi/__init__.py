@@ -26,9 +26,10 @@ try:
 except ImportError:
     raise MissingExtra("wanpoll.fastapi needs FastAPI: pip install 'wanpoll[fastapi]'") from None
 
-from wanpoll._arguments import seconds
+from wanpoll._arguments import checked_provider, seconds, switch
 from wanpoll._poller import Poller
 from wanpoll.exceptions import UsageError
+from wanpoll.fastapi._authorize import Authorize, checked_hook
 from wanpoll.fastapi._models import (
     TaskBatch,
     TaskFailure,
@@ -39,10 +40,10 @@ from wanpoll.fastapi._models import (
     TaskStates,
 )
 from wanpoll.fastapi._problems import EXCEPTION_HANDLERS, Problem
-from wanpoll.fastapi._room import ClientLeft, RequestPoller, Room, ServerStopping
-from wanpoll.fastapi._router import Authorize, Routes
+from wanpoll.fastapi._room import APP_STATE, ClientLeft, RequestPoller, Room, ServerStopping
+from wanpoll.fastapi._router import Routes
 from wanpoll.fastapi._signals import SignalWatch
-from wanpoll.fastapi._webhooks import Webhooks
+from wanpoll.fastapi._webhooks import Webhooks, check_senders
 from wanpoll.observers import Observer
 from wanpoll.providers.base import Provider
 from wanpoll.transport import Transport
@@ -66,9 +67,14 @@ __all__ = [
 ]
 
 _STATE = "wanpoll"
-_NOT_RUNNING = (
-    "no poller runs here: give the app FastAPI(lifespan=wanpoll.lifespan), or open it in the app's own lifespan: "
+_HOW = (
+    "give the app FastAPI(lifespan=wanpoll.lifespan), or open it in the app's own lifespan: "
     "async with wanpoll.lifespan(app) as state: yield state"
+)
+_NOT_RUNNING = f"no poller runs here: {_HOW}"
+_NOT_TOLD = (
+    f"no poller is known here: {_HOW} (where this app is mounted, in the lifespan of the outer one); "
+    "or name the poller that you mean: Depends(wanpoll)"
 )
 
 
@@ -88,12 +94,15 @@ class WanPoll:
     """Gives an app a running poller of these providers, as long as its lifespan runs.
 
     `options` are those of `Poller`. Several apps of one process may share it: on one event loop there is one poller,
-    so the quota of an account is kept, and it closes with the last of them. Raises `UsageError` as `Poller` does, when
-    the lifespan begins.
+    so the quota of an account is kept, and it closes with the last of them. Raises `UsageError` for what is no provider
+    or no option, and as `Poller` does for the rest when the lifespan begins.
     """
 
     def __init__(self, *providers: Provider, **options: Unpack[PollerOptions]) -> None:
-        self._providers = providers
+        if unknown := options.keys() - PollerOptions.__annotations__:
+            known = ", ".join(PollerOptions.__annotations__)
+            raise UsageError(f"WanPoll: {', '.join(sorted(unknown))} is none of its options: {known}")
+        self._providers = [checked_provider(each, "WanPoll") for each in providers]
         self._options = options
         self._rooms: dict[asyncio.AbstractEventLoop, Room] = {}
 
@@ -112,28 +121,27 @@ class WanPoll:
         It gives what belongs into the state of requests, so that `DepPoller` works in mounted apps, too.
         """
         loop = asyncio.get_running_loop()
-        async with self._opened(loop) as room:
+        async with self._opened(loop, app) as room:
             setattr(app.state, _STATE, self)
             watch = SignalWatch(room.drain)
             watch.start()
             try:
-                yield {_STATE: self}
+                yield {_STATE: self, APP_STATE: app}
             finally:
                 watch.stop()
 
     @contextlib.asynccontextmanager
-    async def _opened(self, loop: asyncio.AbstractEventLoop) -> AsyncIterator[Room]:
+    async def _opened(self, loop: asyncio.AbstractEventLoop, app: FastAPI) -> AsyncIterator[Room]:
         room = self._rooms.get(loop)
         if room is None:
             room = Room(Poller(*self._providers, **self._options))
             await room.poller.__aenter__()
             self._rooms[loop] = room
-        room.users += 1
+        room.enter(app)
         try:
             yield room
         finally:
-            room.users -= 1
-            if not room.users:
+            if room.leave(app):
                 del self._rooms[loop]
                 await room.poller.aclose()
 
@@ -146,12 +154,14 @@ class WanPoll:
         """The dependency for handlers, where an app has several `WanPoll`s: `Annotated[Poller, Depends(wanpoll)]`."""
         return RequestPoller(self._room(), connection)
 
-    def drain(self) -> None:
-        """Let all requests that wait be answered now: the server is about to stop.
+    def drain(self, app: FastAPI | None = None) -> None:
+        """Let all requests that wait be answered now: the server of `app` is about to stop.
 
-        Signals do that by themselves. It is for servers that are stopped in another way (`Server.should_exit`).
+        Signals do that by themselves, for every app. It is for servers that are stopped in another way
+        (`Server.should_exit`). Without an `app`, it concerns all that run on this event loop. It holds until the
+        lifespan ends; others that share this `WanPoll` wait on. Raises `UsageError` where no lifespan runs.
         """
-        self._room().drain()
+        self._room().drain(app)
 
     def router(
         self,
@@ -172,18 +182,20 @@ class WanPoll:
 
         Whoever asks for a task makes the app follow it, inside the quota of the account, and is told its results: so
         give an `authorize(request, task)`, which returns whether this request may (it can be async, and must not
-        block; an `HTTPException` that it raises is answered as it is). Without one, everybody may.
+        block; an `HTTPException` that it raises is answered with its status, headers and detail, which is the `data`
+        of the `Problem` where it is no text). Without one, everybody may. For a batch, up to 20 calls of an async one
+        run side by side; they are cancelled when one refuses, the client leaves or the server is about to stop.
 
         `longest_wait` (seconds) caps `wait`, below the 30 or 60 seconds after which proxies and servers cut requests.
-        A stream is silent for `heartbeat` seconds at most. Errors are `Problem`s.
+        A stream is silent for `heartbeat` seconds at most. Errors are `Problem`s. Raises `UsageError`.
         """
         routes = Routes(
-            lambda request: RequestPoller(self._room(), request),
-            authorize,
+            self._room,
+            checked_hook(authorize),
             seconds("longest_wait", longest_wait),
             seconds("heartbeat", heartbeat),
         )
-        return routes.router(allow_cancel)
+        return routes.router(switch("allow_cancel", allow_cancel))
 
     def webhooks(self, senders: Mapping[str, str | Sequence[str] | None]) -> APIRouter:
         """`POST /webhooks/{provider}`: a call means "poll now" and decides nothing, so none can do harm.
@@ -192,10 +204,8 @@ class WanPoll:
         one is replaced), or to None where they do not sign (Ace Data Cloud, MiniMax, DashScope's EventBridge). Mount
         it where senders need no login: its own router, that is. Raises `UsageError`.
         """
-        for name in senders:
-            if name not in {each.name for each in self._providers}:
-                raise UsageError(f"webhooks: {name!r} is none of {', '.join(each.name for each in self._providers)}")
-        return Webhooks(lambda: self.poller, senders).router()
+        check_senders(senders, [each.name for each in self._providers])
+        return Webhooks(self._room, senders).router()
 
     def _room(self) -> Room:
         room = self._rooms.get(asyncio.get_running_loop())
@@ -208,7 +218,7 @@ async def _poller_of(connection: HTTPConnection) -> Poller:
     state = connection.scope.get("state") or {}
     found = state.get(_STATE) or getattr(connection.app.state, _STATE, None)
     if not isinstance(found, WanPoll):
-        raise UsageError(_NOT_RUNNING)
+        raise UsageError(_NOT_TOLD)
     return await found(connection)
 
 
@@ -216,7 +226,8 @@ DepPoller = Annotated[Poller, Depends(_poller_of)]
 """The app's poller, for handlers: `async def handler(poller: DepPoller)`.
 
 Its waits end when the client leaves (`ClientLeft`) or the server is about to stop (`ServerStopping`); both are
-answered without the app's doing. An app with several `WanPoll`s names the one that it means: `Depends(wanpoll)`.
+answered without the app's doing. An app with several `WanPoll`s names the one that it means: `Depends(wanpoll)`; so
+does a mounted one whose outer app's lifespan does not yield the state that `WanPoll.lifespan` gives.
 """
 
 for _name in __all__:

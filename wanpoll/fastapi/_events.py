@@ -62,15 +62,16 @@ async def events_of(
     """The events about `task`, from what is known now to its end; a comment every `heartbeat` seconds of silence."""
     yield f"retry: {RECONNECT_MILLISECONDS}\n\n".encode()
     try:
-        async for update in _with_heartbeats(poller.watch(task), heartbeat):
-            if update is None:
-                yield HEARTBEAT
-            elif update.status.is_final:
-                outcome = await poller.wait_for(task)
-                yield _event("outcome", outcome_of(outcome), event_id(outcome))
-            elif event_id(update) != last_id:
-                last_id = event_id(update)
-                yield _event("update", progress_of(update), last_id)
+        async with contextlib.aclosing(_with_heartbeats(poller.watch(task), heartbeat)) as news:
+            async for update in news:
+                if update is None:
+                    yield HEARTBEAT
+                elif update.status.is_final:
+                    outcome = await poller.wait_for(task)
+                    yield _event("outcome", outcome_of(outcome, poller.key(task)), event_id(outcome))
+                elif event_id(update) != last_id:
+                    last_id = event_id(update)
+                    yield _event("update", progress_of(update), last_id)
     except PollerClosed:
         return  # the client comes back by itself, to the server's successor
     except WanpollError as error:

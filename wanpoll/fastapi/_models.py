@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field
 
 from wanpoll._core.model import Failure, Media, Outcome, Status, Update
+from wanpoll._core.redact import redact
 from wanpoll.fastapi._problems import Problem, problem_of
 
 MOST_IN_A_BATCH = 1_000
@@ -124,8 +125,11 @@ def progress_of(update: Update) -> TaskProgress:
     )
 
 
-def outcome_of(outcome: Outcome) -> TaskOutcome:
-    """`outcome` for the wire. The provider's document (`raw`) stays here: it repeats prompts and links."""
+def outcome_of(outcome: Outcome, key: str | None) -> TaskOutcome:
+    """`outcome` for the wire, without the account's `key` where the provider echoes it in `usage`.
+
+    The provider's document (`raw`) stays here: it repeats prompts and links.
+    """
     return TaskOutcome(
         provider=str(outcome.task.provider),
         id=outcome.task.id,
@@ -133,7 +137,7 @@ def outcome_of(outcome: Outcome) -> TaskOutcome:
         media=[_media_of(media) for media in outcome.media],
         failure=_failure_of(outcome.failure),
         reason=outcome.reason,
-        usage=dict(outcome.usage),
+        usage=_without_secrets(dict(outcome.usage), key or ""),
         submitted_at=outcome.submitted_at,
         started_at=outcome.started_at,
         finished_at=outcome.finished_at,
@@ -153,3 +157,11 @@ def _media_of(media: Media) -> TaskMedia:
 
 def _failure_of(failure: Failure | None) -> TaskFailure | None:
     return None if failure is None else TaskFailure(code=failure.code, message=failure.message)
+
+
+def _without_secrets(value: Any, key: str) -> Any:
+    if isinstance(value, str):
+        return redact(value, key)
+    if isinstance(value, dict):
+        return {redact(name, key): _without_secrets(each, key) for name, each in value.items()}
+    return [_without_secrets(each, key) for each in value] if isinstance(value, list) else value

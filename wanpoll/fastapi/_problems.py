@@ -7,11 +7,11 @@ or what the provider thinks of the account.
 import math
 from collections.abc import Callable, Coroutine, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeAlias
 
 from fastapi import Request, Response
+from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
@@ -33,6 +33,8 @@ from wanpoll.exceptions import (
     WanpollError,
 )
 
+Handler: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
+
 MEDIA_TYPE = "application/problem+json"
 
 RETRY_SECONDS = 1
@@ -43,7 +45,10 @@ _MOST_ERRORS = 20  # that are told of one request
 
 
 class Problem(BaseModel):
-    """Why there is no better answer (RFC 9457). `code` is the provider's word, where there is one."""
+    """Why there is no better answer (RFC 9457). `code` is the provider's word, where there is one.
+
+    `data` is the `detail` of the app's own `HTTPException`, where that is no text.
+    """
 
     type: str = Field(description="names the kind of problem; the part after the last colon is stable")
     title: str
@@ -51,6 +56,7 @@ class Problem(BaseModel):
     detail: str
     code: str | None = None
     errors: list[str] | None = Field(default=None, description="what was wrong with the request, and where")
+    data: Any = Field(default=None, description="what the app tells that is no text, as it gave it")
 
 
 class _Kind(BaseModel):
@@ -174,26 +180,22 @@ Those that would be a bug of the app (`WrongLoop`, a bare `UsageError`) are not 
 EXCEPTION_HANDLERS.update(dict.fromkeys(_KINDS, answer_problem))
 
 
-class ProblemRoute(APIRoute):
-    """A route whose errors are problems, wherever it is mounted."""
+def telling_problems(handler: Handler) -> Handler:
+    """`handler`, its errors told as problems."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The route's handler, its errors caught."""
-        handler = super().get_route_handler()
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except RequestValidationError as error:
+            return _invalid(error)
+        except WanpollError as error:  # before the other: `ServerStopping` is both
+            if not is_told(error):
+                raise
+            return response_to(error)
+        except HTTPException as error:
+            return _from_http(error)
 
-        async def answer(request: Request) -> Response:
-            try:
-                return await handler(request)
-            except RequestValidationError as error:
-                return _invalid(error)
-            except HTTPException as error:
-                return _from_http(error)
-            except WanpollError as error:
-                if not is_told(error):
-                    raise
-                return response_to(error)
-
-        return answer
+    return answer
 
 
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -243,11 +245,13 @@ def _invalid(error: RequestValidationError) -> Response:
 
 
 def _from_http(error: HTTPException) -> Response:
+    told: Any = error.detail  # FastAPI takes whatever JSON has
     problem = Problem(
         type="about:blank",
         title=HTTPStatus(error.status_code).phrase if _is_known(error.status_code) else "Refused",
         status=error.status_code,
-        detail=str(error.detail),
+        detail=told if isinstance(told, str) else "See the data.",
+        data=None if isinstance(told, str) else jsonable_encoder(told),
     )
     return respond(problem, error.headers)
 

@@ -15,9 +15,12 @@ from starlette.requests import ClientDisconnect, HTTPConnection
 from wanpoll._arguments import seconds
 from wanpoll._core.model import Outcome, Task, Update
 from wanpoll._poller import A_DAY, Poller
-from wanpoll.exceptions import PollerClosed, WaitTimeout, fresh_copy
+from wanpoll.exceptions import PollerClosed, UsageError, WaitTimeout, fresh_copy
 
 T = TypeVar("T")
+
+APP_STATE = "wanpoll_app"
+"""Where the state of requests names the app whose lifespan runs."""
 
 _NO_BODY = ("0", None)
 _BODILESS = ("GET", "HEAD")
@@ -45,40 +48,70 @@ class ServerStopping(PollerClosed, HTTPException):
 
 
 class Room:
-    """The poller of one event loop, and the requests that wait in it."""
+    """The poller of one event loop, the apps that share it, and their requests that wait."""
 
     def __init__(self, poller: Poller) -> None:
         self.poller = poller
-        self.users = 0
-        self.stopping = False
         self.stays: set[Stay] = set()
+        self._apps: list[object] = []  # one for each lifespan that runs
+        self._stopping: set[object] = set()
 
-    def drain(self) -> None:
-        """The server is about to stop: let every request answer with what is known."""
-        self.stopping = True
+    def enter(self, app: object) -> None:
+        """A lifespan of `app` begins."""
+        self._apps.append(app)
+        self._stopping.discard(app)
+
+    def leave(self, app: object) -> bool:
+        """A lifespan of `app` has ended; whether it was the last of all."""
+        self._apps.remove(app)
+        if app not in self._apps:
+            self._stopping.discard(app)
+        return not self._apps
+
+    def drain(self, app: object = None) -> None:
+        """The server of `app` (None: of every app) is about to stop: its requests answer with what is known."""
+        if app is not None and app not in self._apps:
+            raise UsageError("drain: no lifespan of this app runs here; give the app that the lifespan was given")
+        self._stopping.update(self._apps if app is None else [app])
         for stay in tuple(self.stays):
-            stay.end(ServerStopping())
+            if self.is_stopping(stay.app):
+                stay.end(ServerStopping())
+
+    def is_stopping(self, app: object) -> bool:
+        """Whether the server of `app` is about to stop. Of an app without a lifespan: whether all are."""
+        return self._stopping.issuperset([app] if app in self._apps else self._apps)
+
+
+def app_of(connection: HTTPConnection) -> object:
+    """The app whose lifespan is that of `connection`: it serves the mounted one that answers, too."""
+    state: Mapping[str, Any] = connection.scope.get("state") or {}
+    return state.get(APP_STATE) or connection.scope.get("app")
 
 
 class Stay:
-    """One wait of one request, as `async with`. Inside, `ClientLeft` and `ServerStopping` may be raised."""
+    """One wait of one request, as `async with`. Inside, `ClientLeft` and `ServerStopping` may be raised.
 
-    __slots__ = ("_error", "_limit", "_request", "_room", "_watching")
+    They are raised where the request waits: what needs no waiting is done, though the server is about to stop. Whether
+    the client leaves is not `watched` where the request is read meanwhile, nor for websockets.
+    """
 
-    def __init__(self, room: Room, request: Request | None) -> None:
+    __slots__ = ("_error", "_limit", "_request", "_room", "_watching", "app")
+
+    def __init__(self, room: Room, connection: HTTPConnection, *, watched: bool = True) -> None:
+        self.app = app_of(connection)
         self._room = room
-        self._request = request
+        self._request = connection if watched and isinstance(connection, Request) else None
         self._error: Exception | None = None
 
     async def __aenter__(self) -> Self:
-        if self._room.stopping:
-            raise ServerStopping
         self._limit = asyncio.timeout(None)
         await self._limit.__aenter__()
         self._watching = None if self._request is None else asyncio.ensure_future(_has_left(self._request))
         if self._watching is not None:
             self._watching.add_done_callback(self._watched)
         self._room.stays.add(self)
+        if self._room.is_stopping(self.app):
+            self.end(ServerStopping())
         return self
 
     def end(self, error: Exception) -> None:
@@ -130,12 +163,12 @@ class RequestPoller(Poller):
     and `refresh`, which were begun on purpose) is not disturbed.
     """
 
-    __slots__ = ("_request", "_room")
+    __slots__ = ("_connection", "_room")
 
     def __init__(self, room: Room, connection: HTTPConnection) -> None:
         self.__dict__ = room.poller.__dict__
         self._room = room
-        self._request = connection if isinstance(connection, Request) else None
+        self._connection = connection
 
     def __del__(self) -> None:
         """Nothing: the app closes its poller."""
@@ -153,14 +186,14 @@ class RequestPoller(Poller):
         known = self.look(task, provider=provider, context=context, expires_in=expires_in)
         if isinstance(known, Outcome):
             return known
-        async with Stay(self._room, self._request):
+        async with Stay(self._room, self._connection):
             return await super().wait_for(known.task, timeout=timeout, expires_in=expires_in)
 
     async def wait_all(
         self, tasks: Iterable[str | Task], *, timeout: float | None = None, expires_in: float = A_DAY
     ) -> list[Outcome]:
         """As `Poller.wait_all`. Raises `ClientLeft` and `ServerStopping`, too."""
-        async with Stay(self._room, self._request):
+        async with Stay(self._room, self._connection):
             return await super().wait_all(tasks, timeout=timeout, expires_in=expires_in)
 
     def as_completed(
@@ -198,6 +231,14 @@ class RequestPoller(Poller):
         known = self._machine.find(provider, task_id) if provider in self._providers else None
         return self._registry.task(task_id, provider) if known is None else known.task
 
+    def stay(self) -> Stay:
+        """A wait of this request for something else than tasks."""
+        return Stay(self._room, self._connection)
+
+    def key(self, task: Task) -> str | None:
+        """The key of the account of `task`, to be left out of what is told."""
+        return self._providers[str(task.provider)].api_key
+
     def interval(self, task: Task) -> float:
         """Seconds that the provider of `task` advises between two polls."""
         return self._providers[str(task.provider)].interval
@@ -219,7 +260,7 @@ class RequestPoller(Poller):
     async def _each(self, source: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
         async with contextlib.aclosing(source):
             while True:
-                async with Stay(self._room, self._request):
+                async with Stay(self._room, self._connection):
                     try:
                         item = await anext(source)
                     except StopAsyncIteration:

@@ -1,8 +1,7 @@
 """Tasks over HTTP: what is known, long polls, streams, many at once, and cancelling where the app allows it."""
 
 import asyncio
-import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -19,6 +18,8 @@ from wanpoll.exceptions import (
     UsageError,
     WaitTimeout,
 )
+from wanpoll.fastapi._authorize import Authorize, permit
+from wanpoll.fastapi._bodies import problem_route
 from wanpoll.fastapi._events import EventStream, event_id, events_of
 from wanpoll.fastapi._models import (
     ID_SCHEMA,
@@ -29,11 +30,8 @@ from wanpoll.fastapi._models import (
     outcome_of,
     progress_of,
 )
-from wanpoll.fastapi._problems import ProblemRoute, described, problem_of, retry_after
-from wanpoll.fastapi._room import RequestPoller, ServerStopping
-
-Authorize: TypeAlias = Callable[[Request, Task], bool | Awaitable[bool]]
-"""Says whether a request may ask for a task. Anything but a true value is answered 403."""
+from wanpoll.fastapi._problems import described, problem_of, respond, retry_after
+from wanpoll.fastapi._room import RequestPoller, Room, ServerStopping
 
 _AN_ID = "0385dc79-5ff8-4d82-bcb6-c2b6e1ed3f0f"
 
@@ -61,26 +59,27 @@ _STREAM: Responses = {
 }
 _RETRY_AFTER = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
 _NOT_DONE: Responses = {202: {"model": TaskProgress, "description": "Not done yet", "headers": _RETRY_AFTER}}
+_MAY_BE_TOLD = "Whether the provider was told to cancel is not known: ask again."
 
 
 class Routes:
-    """The handlers of one router. `poller_of` finds the poller of a request."""
+    """The handlers of one router. `room_of` finds the room of the running event loop."""
 
     def __init__(
         self,
-        poller_of: Callable[[Request], RequestPoller],
+        room_of: Callable[[], Room],
         authorize: Authorize | None,
         longest_wait: float,
         heartbeat: float,
     ) -> None:
-        self._poller_of = poller_of
+        self._room_of = room_of
         self._authorize = authorize
         self._longest_wait = longest_wait
         self._heartbeat = heartbeat
 
     def router(self, allow_cancel: bool) -> APIRouter:
         """A router with all routes."""
-        router = APIRouter(route_class=ProblemRoute, tags=["tasks"])
+        router = APIRouter(route_class=problem_route(self._room_of), tags=["tasks"])
         usual = described(403, 404, 422, 502, 503)
         router.add_api_route(
             "/tasks/{provider}/{id}",
@@ -101,7 +100,7 @@ class Routes:
             "/tasks:batch",
             self.get_tasks,
             methods=["POST"],
-            responses=usual | described(400),
+            responses=usual | described(400, 413),
             response_model=TaskStates,
         )
         if allow_cancel:
@@ -120,11 +119,11 @@ class Routes:
 
         200 tells the end. 202 says that it is not done, and when to ask again. Asking starts to follow the task.
         """
-        poller = self._poller_of(request)
-        task = await self._allowed(request, poller, provider, task_id)
+        poller = RequestPoller(self._room_of(), request)
+        (task,) = await self._allowed(request, poller, (provider, task_id))
         known = await poller.learn(task, min(wait, self._longest_wait))
         # who does not wait may as well come again when the provider has been asked again
-        return _answer(known, retry=0.0 if wait else poller.interval(task))
+        return _answer(poller, known, retry=0.0 if wait else poller.interval(task))
 
     async def get_events(
         self,
@@ -134,8 +133,8 @@ class Routes:
         last_event_id: Annotated[str | None, Header(description="sent by browsers that reconnect")] = None,
     ) -> Response:
         """The news of a task as server-sent events, from what is known now to its end."""
-        poller = self._poller_of(request)
-        task = await self._allowed(request, poller, provider, task_id)
+        poller = RequestPoller(self._room_of(), request)
+        (task,) = await self._allowed(request, poller, (provider, task_id))
         known = await poller.learn(task, 0)
         if isinstance(known, Outcome) and event_id(known) == last_event_id:
             return Response(status_code=204)
@@ -145,49 +144,73 @@ class Routes:
         """What is known of many tasks. With `wait`, the answer comes when all have ended, or after so many seconds.
 
         Trouble with one account is told as the `problem` of its tasks. A task that may not be asked for refuses all.
+        A body over 1 MiB is refused unread.
         """
-        poller = self._poller_of(request)
-        tasks = [await self._allowed(request, poller, each.provider, each.id) for each in batch.tasks]
+        poller = RequestPoller(self._room_of(), request)
+        tasks = await self._allowed(request, poller, *((each.provider, each.id) for each in batch.tasks))
         if batch.wait:
             await _until_all_ended(poller, tasks, min(batch.wait, self._longest_wait))
         return _json(TaskStates(tasks=[await _state(poller, task) for task in tasks]))
 
     async def cancel_task(self, request: Request, provider: ProviderName, task_id: TaskId) -> Response:
-        """Cancel the remote task. 202: the provider was told, and the end will be seen as any other."""
-        poller = self._poller_of(request)
-        task = await self._allowed(request, poller, provider, task_id)
+        """Cancel the remote task. 202: the provider was told, and the end will be seen as any other.
+
+        Where the server is about to stop before the provider has answered, 503: ask again, whether it was told is not
+        known. What was begun goes on, as it does when the client leaves.
+        """
+        poller = RequestPoller(self._room_of(), request)
+        (task,) = await self._allowed(request, poller, (provider, task_id))
         known = await poller.learn(task, 0)
         if isinstance(known, Update):
-            await poller.cancel(task)
-            poller.nudge(task.id, task.provider)
+            canceling = asyncio.ensure_future(_cancel(poller, task))
+            canceling.add_done_callback(_seen)
+            try:
+                async with poller.stay():
+                    await asyncio.wait([canceling])  # which leaves it alone when it ends before it
+            except ServerStopping as stopping:
+                return respond(problem_of(stopping).model_copy(update={"detail": _MAY_BE_TOLD}), retry_after(0))
+            canceling.result()
             known = poller.look(task)
-        return _answer(known)
+        return _answer(poller, known)
 
-    async def _allowed(self, request: Request, poller: RequestPoller, provider: str, task_id: str) -> Task:
-        """The task that is asked for, if this request may."""
-        try:
-            task = poller.named(task_id, provider)
-        except (InvalidTaskId, UnknownProvider, PollerClosed):
-            raise
-        except UsageError:
-            raise HTTPException(
-                422, "This provider needs more than an id: the app has to follow the task first."
-            ) from None
+    async def _allowed(self, request: Request, poller: RequestPoller, *names: tuple[str, str]) -> list[Task]:
+        """The tasks of these providers and ids, if this request may ask for all of them.
+
+        Raises `ClientLeft` and `ServerStopping` while the hook takes its time, too.
+        """
+        tasks = [_named(poller, provider, task_id) for provider, task_id in names]
         if self._authorize is not None:
-            verdict = self._authorize(request, task)
-            if inspect.isawaitable(verdict):
-                verdict = await verdict
-            if not verdict:
-                raise HTTPException(403, "This request may not ask for this task.")
-        return task
+            async with poller.stay():
+                await permit(self._authorize, request, tasks)
+        return tasks
 
 
-def _answer(known: Outcome | Update, retry: float = 0.0) -> Response:
+def _named(poller: RequestPoller, provider: str, task_id: str) -> Task:
+    try:
+        return poller.named(task_id, provider)
+    except (InvalidTaskId, UnknownProvider, PollerClosed):
+        raise
+    except UsageError:
+        raise HTTPException(422, "This provider needs more than an id: the app has to follow the task first.") from None
+
+
+def _answer(poller: RequestPoller, known: Outcome | Update, retry: float = 0.0) -> Response:
     if isinstance(known, Update):
         return _json(progress_of(known), 202, retry_after(retry))
     if known.status is Status.EXPIRED:
         raise TaskExpired(known)
-    return _json(outcome_of(known))
+    return _json(outcome_of(known, poller.key(known.task)))
+
+
+async def _cancel(poller: RequestPoller, task: Task) -> None:
+    await poller.cancel(task)
+    poller.nudge(task.id, task.provider)
+
+
+def _seen(canceling: asyncio.Future[None]) -> None:
+    """Its error is nobody's where the request was answered before."""
+    if not canceling.cancelled():
+        canceling.exception()
 
 
 async def _until_all_ended(poller: RequestPoller, tasks: list[Task], wait: float) -> None:
@@ -212,7 +235,7 @@ async def _state(poller: RequestPoller, task: Task) -> TaskOutcome | TaskProgres
         known = poller.look(task)
         if isinstance(known, Update):
             return progress_of(known).model_copy(update={"problem": problem_of(refused)})
-    return outcome_of(known) if isinstance(known, Outcome) else progress_of(known)
+    return outcome_of(known, poller.key(task)) if isinstance(known, Outcome) else progress_of(known)
 
 
 def _json(

@@ -21,15 +21,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect
 
-from wanpoll._poller import Poller
 from wanpoll.exceptions import DecodeError, InvalidTaskId, UnknownProvider, UsageError
-from wanpoll.fastapi._problems import ANY_OTHER, ProblemResponse, ProblemRoute, described, refusal
+from wanpoll.fastapi._bodies import body_of, problem_route, too_large
+from wanpoll.fastapi._problems import ANY_OTHER, ProblemResponse, described, refusal
+from wanpoll.fastapi._room import Room
 from wanpoll.providers.wire import decode
-
-MOST_BYTES = 1 << 20
-"""Of one call's body. Ace's repeats a whole result."""
 
 TOLERANCE_SECONDS = 300
 """How old or how far ahead a signed call may be: the specification's advice, five minutes."""
@@ -52,12 +49,7 @@ class Secrets:
     """The secrets of one sender; several while one is being replaced. Without any, its calls are not signed."""
 
     def __init__(self, provider: str, given: str | Sequence[str] | None) -> None:
-        if given is not None and not given:  # an empty list is a mistake, and would accept everybody
-            raise UsageError(
-                f"webhooks: no secrets for {provider!r}; give one, or None for a sender that signs nothing"
-            )
-        secrets = (given,) if isinstance(given, str) else given or ()
-        self._keys = [_key(provider, each) for each in secrets]
+        self._keys = [] if given is None else [_key(provider, each) for each in _secrets(provider, given)]
 
     def __bool__(self) -> bool:
         return bool(self._keys)
@@ -74,6 +66,27 @@ class Secrets:
         right = [b"v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)) for key in self._keys]
         given = [each.encode() for each in headers.get("webhook-signature", "").split(" ")[:_MOST_SIGNATURES]]
         return any([hmac.compare_digest(one, other) for one in given for other in right])  # noqa: C419 - all, always
+
+
+def check_senders(senders: Any, providers: Sequence[str]) -> None:
+    """Raise `UsageError` unless `senders` maps names among `providers`."""
+    if not isinstance(senders, Mapping):
+        kind = type(senders).__name__
+        raise UsageError(f'webhooks: map names to secrets, as in {{"replicate": "whsec_..."}}; a {kind} is no mapping')
+    for name in senders:
+        if name not in providers:
+            raise UsageError(f"webhooks: {name!r} is none of {', '.join(providers)}")
+
+
+def _secrets(provider: str, given: Any) -> Sequence[str]:
+    secrets = given if isinstance(given, list | tuple) else (given,)
+    for each in secrets:
+        if not isinstance(each, str):
+            kind = type(each).__name__
+            raise UsageError(f"webhooks[{provider!r}]: give a secret as text, a list of them, or None; not a {kind}")
+    if not given:  # a mistake, which would accept everybody
+        raise UsageError(f"webhooks: no secrets for {provider!r}; give one, or None for a sender that signs nothing")
+    return secrets
 
 
 def _key(provider: str, secret: str) -> bytes:
@@ -99,13 +112,13 @@ def ids_in(document: Any) -> Iterator[str]:
 class Webhooks:
     """`POST /webhooks/{provider}` for the senders that the app names."""
 
-    def __init__(self, poller_of: Callable[[], Poller], senders: Mapping[str, str | Sequence[str] | None]) -> None:
+    def __init__(self, room_of: Callable[[], Room], senders: Mapping[str, str | Sequence[str] | None]) -> None:
         self._secrets = {name: Secrets(name, given) for name, given in senders.items()}
-        self._poller_of = poller_of
+        self._room_of = room_of
 
     def router(self) -> APIRouter:
         """A router with the one route."""
-        router = APIRouter(route_class=ProblemRoute, tags=["webhooks"])
+        router = APIRouter(route_class=problem_route(self._room_of), tags=["webhooks"])
         router.add_api_route(
             "/webhooks/{provider}",
             self.receive,
@@ -122,9 +135,9 @@ class Webhooks:
         secrets = self._secrets.get(provider)
         if secrets is None:
             raise UnknownProvider(f"provider={provider!r}: no webhooks are expected from there")
-        body = await _read(request)
+        body = await body_of(request, self._room_of())
         if body is None:
-            return refusal(413, "too-large", f"Give at most {MOST_BYTES} bytes.")
+            return too_large()
         if secrets and not secrets.accept(request.headers, body, time.time()):
             return refusal(401, "bad-signature", "The signature is missing, wrong or too old.")
         try:
@@ -137,23 +150,11 @@ class Webhooks:
         return Response(status_code=204)
 
     def _tell(self, provider: str, document: Any) -> None:
-        poller = self._poller_of()
+        poller = self._room_of().poller
         for task_id in ids_in(document):
             with contextlib.suppress(InvalidTaskId):
                 if poller.nudge(task_id, provider):
                     return
-
-
-async def _read(request: Request) -> bytes | None:
-    """The body, None where it is too large: not a byte more is read then."""
-    body = bytearray()
-    with contextlib.suppress(ClientDisconnect):  # who leaves in the middle has said nothing
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MOST_BYTES:
-                return None
-        return bytes(body)
-    return b""
 
 
 def _challenge(document: Any) -> str | None:
