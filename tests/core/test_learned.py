@@ -6,13 +6,13 @@ import bisect
 import heapq
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from attrs import evolve
 
-from tests.core.harness import NAME, Bench, miss, seen
+from tests.core.harness import DAY, NAME, Bench, miss, seen
 from wanpoll import Poller, Rate, Status, Task
 from wanpoll._core import events as ev
 from wanpoll._core.cadence import Cadence
@@ -585,6 +585,31 @@ def test_a_million_kinds_need_no_more_memory() -> None:
     assert len(learned._classes) <= MOST_CLASSES + 1
     assert max(map(len, learned._classes)) <= 200
     assert learned.named("another") is learned.named(None)
+
+
+def ends_of(bench: Bench, kinds: Iterable[str]) -> None:
+    """One task of each of these kinds ends, one after the other."""
+    for number, kind in enumerate(kinds):
+        task_id = f"{kind}-{number}-{bench.now}"
+        bench.machine.track(NAME, Task(task_id, NAME, kind=kind), bench.now, expires_in=DAY, age=0.0)
+        bench.poll(seen(task_id, Status.SUCCEEDED))
+
+
+def test_a_class_that_nobody_uses_falls_to_one_that_is_used() -> None:
+    """Not to a kind that is seen once, nor while it is used; the tasks of those that fell are asked as others are."""
+    bench = Bench(schedule="economy")
+    learned = bench.machine.accounts[NAME].learned
+    ends_of(bench, (f"old {number}" for number in range(MOST_CLASSES)))
+    ends_of(bench, ["new"] * 5)
+    busy = learned.named("new") is learned.named(None)
+    ends_of(bench, (f"once {number}" for number in range(11 * MOST_CLASSES)))
+    ends_of(bench, ["old 7", *["new"] * 4])
+
+    assert busy
+    assert learned.named("new").whole.table.ends >= 1
+    assert learned.named("old 7").whole.table.ends == 2
+    assert learned.named("once 7") is learned.named("old 0") is learned.named(None)
+    assert len(learned._classes) <= MOST_CLASSES + 1
 
 
 def test_only_three_schedules_are_known() -> None:

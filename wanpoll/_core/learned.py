@@ -18,11 +18,13 @@ from wanpoll._core.savings import Savings
 from wanpoll._core.steering import Steering
 
 MOST_CLASSES = 256
-"""Classes of an account that are told apart; the rest share one, and so the memory of all is bounded."""
+"""Classes of an account that are told apart; the least used share one, and so the memory of all is bounded."""
 
 MOST_KIND = 200
 """Characters of `Task.kind` that tell classes apart."""
 
+_IDLE = 10 * MOST_CLASSES  # tasks that were tracked since a class was used last: another may have its place,
+_SEVERAL = 3  # of which so many tasks have ended
 _FEW = 10.0  # of so many tasks one ends in an interval, where nothing is known
 _TIE, _MOST_TIES = 1e-6, 100_000  # seconds between tasks that were submitted at one moment
 _JITTER = 0.06  # of a step: tasks that were submitted together do not stay aligned
@@ -40,11 +42,12 @@ _AHEAD = 1.0  # believed of its class, no task is asked more often for it
 class Class:
     """Alike tasks: how long they take from their submission, how long they run, and who waits to begin."""
 
-    __slots__ = ("exact", "freed_at", "line", "name", "runs", "steering", "told", "whole")
+    __slots__ = ("exact", "freed_at", "line", "name", "runs", "steering", "told", "used", "whole")
 
     def __init__(self, name: str, interval: float, mode: str) -> None:
         self.name = name
         self.told = 0  # estimates, when it was last told what is known
+        self.used = 0  # tasks of the account that had been tracked when it was used last
         self.whole = new_placement(interval, mode)
         self.runs: Placement | None = None  # once one was seen to begin
         self.line = Line()
@@ -67,6 +70,8 @@ class Learned:
         self.mode = mode
         self.clock = Clock()
         self._classes: dict[str, Class] = {}
+        self._sharing: dict[str, int] = {}  # ends of kinds that have no class of their own, the latest last
+        self._tracked = 0
         self._scouted_at = float("-inf")
         self.pressure = Pressure(cadence.interval, cadence.floor)
         self._latest_born = float("-inf")
@@ -86,6 +91,7 @@ class Learned:
 
     def first(self, entry: Entry, now: float) -> float:
         """When to ask about a new task for the first time."""
+        self._tracked += 1
         if entry.born is None:
             return now
         entry.born = self._latest_born = _after_ties(entry.born, self._latest_born)
@@ -125,6 +131,7 @@ class Learned:
         """
         if entry.born is None:
             return News.NONE
+        self._make_room(entry.task.kind)
         known, news = self.named(entry.task.kind), News.NONE
         since = entry.born if heard_at is None else heard_at
         told = self.clock.end(seen.finished_at, since, now)
@@ -184,13 +191,28 @@ class Learned:
 
     def named(self, kind: str | None) -> Class:
         """The tasks of one `kind`, or those without one."""
-        name = (kind or "")[:MOST_KIND]
+        name = _name(kind)
         found = self._classes.get(name)
         if found is None:
             if len(self._classes) >= MOST_CLASSES and name:
                 return self.named(None)
             found = self._classes[name] = Class(name, self.cadence.interval, self.mode)
+        found.used = self._tracked
         return found
+
+    def _make_room(self, kind: str | None) -> None:
+        """A task has ended whose kind may deserve a class of its own more than another that nobody uses any more."""
+        name = _name(kind)
+        if len(self._classes) < MOST_CLASSES or name in self._classes:
+            return
+        ends = self._sharing[name] = self._sharing.pop(name, 0) + 1
+        if len(self._sharing) > MOST_CLASSES:
+            del self._sharing[next(iter(self._sharing))]
+        if ends < _SEVERAL:
+            return
+        least = min((each for each in self._classes.values() if each.name), key=lambda each: each.used)
+        if self._tracked - least.used > _IDLE:
+            del self._classes[least.name], self._sharing[name]
 
     def _begins(self, known: Class, entry: Entry, heard_at: float, now: float) -> None:
         """An answer says RUNNING, the one before said PENDING."""
@@ -252,6 +274,10 @@ class Learned:
 def _taught(placement: Placement, began: float, since: float, now: float, end: float | None) -> News:
     """What it means that a task, that `began` then, had not ended `since` and has now; `end` is when, if it is told."""
     return placement.ended(began, max(0.0, since - began), now - began, None if end is None else max(0.0, end - began))
+
+
+def _name(kind: str | None) -> str:
+    return (kind or "")[:MOST_KIND]
 
 
 def _after_ties(born: float, latest: float) -> float:
