@@ -547,6 +547,20 @@ def test_one_that_is_stuck_does_not_hide_the_line() -> None:
     assert sum(later) / len(later) < 1.3 * INTERVAL / 2
 
 
+def test_who_is_forgotten_and_tracked_again_is_not_put_off() -> None:
+    """Behind a long line, each minute anew: it is asked about when its turn would have come, at the latest."""
+    trial = Trial("economy", lognormal(60, 0.3), workers=2)
+    trial.limit = 300
+    trial.run()
+    known = trial.machine.accounts[NAME].learned.named(None)
+    for age in range(0, 361, 60):
+        trial.machine.forget(NAME, "late", trial.now + age)
+        entry = trial.machine.track(NAME, Task("late", NAME), trial.now + age, expires_in=1e7, age=age)
+
+    assert known.line.is_long
+    assert entry.due_at == trial.now + 360
+
+
 def test_what_ends_while_it_waits_is_seen_in_time() -> None:
     """However long runs take: a task that waits may be refused before it begins."""
     bench = Bench(schedule="economy")

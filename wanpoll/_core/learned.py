@@ -99,11 +99,13 @@ class Learned:
             entry.scout = now >= self._scouted_at + _SCOUT_GAP * self.cadence.interval
             self._scouted_at = now if entry.scout else self._scouted_at
         known = self.named(entry.task.kind)
+        # Planned from its beginning: nobody has heard that it had not ended by now.
         if known.line.is_long and entry.born >= known.line.latest:
             known.line.waits(entry)
-            return self._after(entry, self._until_begun(known, entry, now), now)
-        # Planned from its beginning: nobody has heard that it had not ended by now.
-        return max(now, self._after(entry, self._until_ended(known, entry, entry.born), entry.born))
+            step = self._until_begun(known, entry, entry.born)
+        else:
+            step = self._until_ended(known, entry, entry.born)
+        return max(now, self._after(entry, step, entry.born))
 
     def next(self, entry: Entry, heard_at: float | None, now: float, *, began: bool) -> tuple[float, News]:
         """When to ask again after "not yet"; `heard_at` is when the answer before said so.
