@@ -18,7 +18,7 @@ from wanpoll._core.cadence import Cadence
 from wanpoll._core.entries import Call, Entry, Job, Page, Ticket
 from wanpoll._core.learned import Learned
 from wanpoll._core.model import Outcome, Rate
-from wanpoll._core.placement import FAST
+from wanpoll._core.placement import FAST, LONGEST_SILENCE
 from wanpoll._core.regime import News
 from wanpoll._core.scan import Scan
 from wanpoll._core.schedule import RESOLUTION, Schedule
@@ -80,7 +80,8 @@ class Account:
         # Oldest first. (A dict would look through all that have left, to find the first after a burst.)
         self.in_flight: OrderedDict[Ticket, None] = OrderedDict()
         self.ghosts: dict[str, Ticket] = {}  # questions under way about tasks that were forgotten
-        self._to_plan: list[Entry] = []  # anew
+        self._plans: Iterator[tuple[Entry, float]] | None = None  # of those whose plan is of no use any more
+        self._planned_anew_at = -math.inf
         self._urgent_run = 0  # urgent questions since the last one that was not
         self._turns = 0
         self._nobody = Page(self)  # stands in a queue, but is in none
@@ -120,13 +121,14 @@ class Account:
         """Ask about others sooner, since `entry` has begun or has ended, or an answer about it was not expected."""
         if self.learned is None:
             return
-        head = self.learned.next_in_line(entry)
+        kind, head = entry.task.kind, self.learned.next_in_line(entry)
         if head is not None:
             self._move_up(head, now, now)
-        if news is News.CHANGED:
-            self._to_plan = [each for each in self.tasks.values() if each.task.kind == entry.task.kind]
+        if news is News.CHANGED and now >= self._planned_anew_at + LONGEST_SILENCE * self.cadence.interval:
+            self._planned_anew_at = now  # who is not asked in time for the next change is asked by then
+            self._plans = self.learned.anew(each for each in list(self.tasks.values()) if each.task.kind == kind)
         elif news is not News.NONE:
-            alike = [each for each in self._youngest(_HEEDED) if each.task.kind == entry.task.kind]
+            alike = [each for each in self._youngest(_HEEDED) if each.task.kind == kind]
             for each, at in self.learned.sooner(news, entry, alike, now):
                 self._move_up(each, at, now)
 
@@ -140,13 +142,15 @@ class Account:
         allowed, batch = self.budget.allowed(now), self.batching.size(0)
         learned.saved.follow(now, tracked, allowed, batch)
         if learned.pressure.asked(late, max(0, tracked - listed), allowed * batch):
-            self._to_plan = list(self.tasks.values())
+            self._plans = learned.anew(list(self.tasks.values()))
 
-    def _plan_anew(self, learned: Learned, now: float) -> None:
+    def _plan_anew(self, plans: Iterator[tuple[Entry, float]], now: float) -> None:
         """Plan some of those whose plan is of no use any more. (All of a hundred thousand at once would take long.)"""
-        some, self._to_plan = self._to_plan[-_PROMOTED_AT_ONCE:], self._to_plan[:-_PROMOTED_AT_ONCE]
-        for entry, at in learned.anew(some, now):
-            self._move_up(entry, at, now)
+        some = list(itertools.islice(plans, _PROMOTED_AT_ONCE))
+        for entry, at in some:
+            self._move_up(entry, max(now, at), now)
+        if len(some) < _PROMOTED_AT_ONCE:
+            self._plans = None
 
     def _move_up(self, entry: Entry, at: float, now: float) -> None:
         """Have a task that is planned asked sooner, but not within the floor of its last answer."""
@@ -193,8 +197,8 @@ class Account:
     def promote(self, now: float) -> list[Entry]:
         """Move what is due at `now` into the queues; the entries whose deadline has come instead."""
         over: list[Entry] = []
-        if self._to_plan and self.learned is not None:
-            self._plan_anew(self.learned, now)
+        if self._plans is not None:
+            self._plan_anew(self._plans, now)
         for job in self.schedule.pop_due(now, _PROMOTED_AT_ONCE):
             if job.expires_at <= now + RESOLUTION and isinstance(job, Entry):
                 over.append(job)
@@ -263,7 +267,7 @@ class Account:
     def next_at(self, now: float) -> float | None:
         """When there is something to do next, or None."""
         self._guard(now)
-        times = [now + _BREATH] if self._to_plan else []
+        times = [now + _BREATH] if self._plans is not None else []
         scheduled = self.schedule.next_at()
         if scheduled is not None:
             times.append(max(scheduled, now + _BREATH))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from wanpoll._core.cadence import Cadence
 from wanpoll._core.clock import Clock
@@ -167,18 +167,19 @@ class Learned:
             return
         age = now - entry.born
         alike = [each for each in planned if each.born is not None and each.born >= entry.born - age * _ALIKE]
-        for each in alike[-_PROBED:]:
+        probed = [each for each in alike if self._too_soon(each, now) <= 0.0][-_PROBED:]
+        for each in probed:
             yield each, max(now, (each.born or now) + age)
         if news > News.STRANGE:
-            yield from self.anew(planned, now)
+            yield from ((each, max(now, at)) for each, at in self.anew(planned))
 
-    def anew(self, planned: list[Entry], now: float) -> Iterator[tuple[Entry, float]]:
-        """When to ask about tasks by what is known now."""
+    def anew(self, planned: Iterable[Entry]) -> Iterator[tuple[Entry, float]]:
+        """When to ask about tasks by what is known now, if it was not to be before."""
         for each in planned:
             heard_at = each.answered_at
             if each.born is not None and (heard_at is None or each.status is not Status.PENDING):
                 since = each.born if heard_at is None else heard_at
-                yield each, max(now, since + self._until_ended(self.named(each.task.kind), each, since))
+                yield each, since + self._until_ended(self.named(each.task.kind), each, since)
 
     def cost(self, entry: Entry, now: float) -> float:
         """What it has cost not to ask since the last answer: the square of the lag that is to be expected, in s**2."""
