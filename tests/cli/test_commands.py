@@ -6,6 +6,7 @@ import re
 import shlex
 import signal
 import sys
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -264,7 +265,7 @@ async def test_the_schedule_shows_its_plan(tmp_path):
     assert "nothing yet" in nothing.out
 
 
-@pytest.mark.parametrize("text", ["soon", "-1", "nan", "inf"])
+@pytest.mark.parametrize("text", ["soon", "-1", "nan", "inf", "1e300"])
 async def test_a_bad_duration_is_a_usage_error(tmp_path, text):
     """It says which line and what to give."""
     file = tmp_path / "durations.txt"
@@ -273,6 +274,17 @@ async def test_a_bad_duration_is_a_usage_error(tmp_path, text):
 
     assert ran.code == 2
     assert f"{text!r}: give one duration a line" in ran.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device here is always full")
+async def test_a_disk_that_is_full_is_no_traceback():
+    """It says that the output cannot be written."""
+    with open("/dev/full", "w") as full:
+        async with started(*COMMAND, "schedule", env=environment(), stdout=full) as process:
+            ran = await ended(process)
+
+    assert ran.code == 1
+    assert re.fullmatch(r"wanpoll: the output cannot be written: .+\n", ran.err)
 
 
 # -- demo --------------------------------------------------------------------------------------------------------------

@@ -36,10 +36,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return exit_code(error)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
+    except OSError as error:  # of the output: what else can fail in this way says so by an error of ours
         # Python flushes stdout once more at its end, and would complain then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return PIPE_CLOSED
+        if isinstance(error, BrokenPipeError):
+            return PIPE_CLOSED
+        print(f"wanpoll: the output cannot be written: {error.strerror or error}", file=sys.stderr)
+        return SOME_FAILED
 
 
 def exit_code(error: WanpollError) -> int:

@@ -20,6 +20,7 @@ from wanpoll.exceptions import UsageError
 LEAST_LEFT = 0.005
 """The plan is shown up to where so small a part of the tasks still runs."""
 
+_LONGEST = 100_000_000  # seconds: three years
 _MOST_ROWS = 60
 _WIDTH = 72
 _BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -73,8 +74,8 @@ def _seconds(line: str) -> float:
         seconds = float(line)
     except ValueError:
         seconds = -1.0
-    if not 0 <= seconds < math.inf:
-        raise UsageError(f"{line.strip()[:40]!r}: give one duration a line, in seconds")
+    if not 0 <= seconds <= _LONGEST:
+        raise UsageError(f"{line.strip()[:40]!r}: give one duration a line, in seconds, none above {_LONGEST:,}")
     return seconds
 
 
