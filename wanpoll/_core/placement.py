@@ -35,7 +35,8 @@ _CHEAPEST, _DEAREST = math.log(1 / 3000), math.log(30.0)  # intervals
 _ENOUGH = 0.003  # the part of tasks whose plan does not matter, at the least
 _CAUTION = 2.0  # ends that justify one more interval of silence: a class that is not known is asked as if fixed
 _UNSEEN, _KNOWN = 1.5, 4.0  # of tasks that nothing but the prior tells of: so many of 4 and those that were seen
-_MOST_POLLS = 300
+_MOST_POLLS = 1000
+_ALIKE = 0.01  # of the time that has passed: so far steps are taken together
 _CLOSE = 0.02  # how near the forecast has to come to what is wanted
 _MOST_FORECASTS = 12
 _UNHEARD, _MOST_UNHEARD = 15, 100  # an estimate holds for a 15th of the ends more, and for so many at most
@@ -130,10 +131,13 @@ class Placement:
 
     def _regular_requests(self) -> float:
         """How many requests a task takes at the advised interval."""
-        total, elapsed = 0.0, 0.0
-        while (left := self.table.survival(elapsed)) > self._enough():
-            total += left
-            elapsed += self.table.interval
+        total, elapsed, interval = 0.0, 0.0, self.table.interval
+        left, enough = 1.0, self._enough()
+        while left > enough:
+            steps = _at_once(elapsed, interval)
+            elapsed += steps * interval
+            begun, left = left, self.table.survival(elapsed)
+            total += begun if steps == 1 else steps * (begun + left) / 2.0
         return total
 
     def _forecast(self, price: float) -> tuple[float, float]:
@@ -141,10 +145,16 @@ class Placement:
         elapsed = requests = lag = 0.0
         begun, enough = self.table.moments(0.0), self._enough()
         for _ in range(_MOST_POLLS):
-            elapsed += self._step(begun, elapsed, price)
+            step = self._step(begun, elapsed, price)
+            steps = _at_once(elapsed, step)
+            elapsed += steps * step
             left = self.table.moments(elapsed)
-            requests += begun[0]
-            lag += elapsed * (begun[0] - left[0]) - (begun[1] - left[1])
+            if steps == 1:
+                requests += begun[0]
+                lag += elapsed * (begun[0] - left[0]) - (begun[1] - left[1])
+            else:  # as if ends were spread evenly over them
+                requests += steps * (begun[0] + left[0]) / 2.0
+                lag += step / 2.0 * (begun[0] - left[0])
             begun = left
             if left[0] < enough:
                 break
@@ -157,9 +167,14 @@ class Placement:
         """`begun` are the moments at `elapsed`."""
         interval = self.table.interval
         # A step is about as the cube root of its price, and so is the longest.
-        longest = max(min(LONGEST_SILENCE, self._daring) * interval, LATE * elapsed) * math.exp(pressure / 3.0)
+        longest = min(self._daring * interval, max(LONGEST_SILENCE * interval, LATE * elapsed)) * math.exp(pressure / 3.0)
         price *= math.exp(pressure)
         return max(self.table.reached(begun, elapsed, price / 2 * interval, longest) - elapsed, _FLOOR * interval)
+
+
+def _at_once(elapsed: float, step: float) -> int:
+    """How many steps that are alike are reckoned together, when they are short beside the time that has passed."""
+    return max(1, int(elapsed * _ALIKE / step))
 
 
 def new_placement(interval: float, mode: str) -> Placement:
