@@ -63,6 +63,19 @@ def test_a_clock_that_was_set_is_not_believed_at_once() -> None:
     assert again == [None, None]
 
 
+def test_the_time_of_the_answer_is_not_that_of_the_end() -> None:
+    """A provider that says when it was asked, or that touches its record then, tells nothing of ends."""
+    ours, dice = clock(), random.Random(1)
+    told = []
+    for number in range(30):
+        by = 100.0 * number + 20.0 * dice.random()
+        told.append(ours.end(shown(by), by - 20.0, by))
+    told_true = [ours.end(shown(at), at - 10.0, at + 10.0) for at in (5000.0, 5100.0)]
+
+    assert told[4:] == [None] * 26
+    assert told_true == [5000.0, 5100.0]
+
+
 @given(st.lists(st.tuples(st.floats(0, 1e5), st.floats(-1e8, 1e8), st.floats(0, 1e3)), max_size=20))
 def test_no_time_is_outside_what_answers_say(told: list[tuple[float, float, float]]) -> None:
     """Whatever the provider tells."""

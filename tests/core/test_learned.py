@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from attrs import evolve
 
-from tests.core.harness import DAY, NAME, Bench, miss, seen
+from tests.core.harness import DAY, NAME, Bench, miss, refusal, seen
 from wanpoll import Poller, Rate, Status, Task
 from wanpoll._core import events as ev
 from wanpoll._core.cadence import Cadence
@@ -577,7 +577,7 @@ def test_what_ends_while_it_waits_is_seen_in_time() -> None:
 
 
 def test_a_batch_shares_the_quota_by_its_size() -> None:
-    """Two hundred tasks, fifty to a question: a quota of one in five seconds is plenty."""
+    """Two hundred tasks, fifty to a question: a quota of one in five seconds is nearly enough."""
     bench = Bench(schedule="economy", max_batch=50, quota=Rate(1, per=5.0))
     for number in range(200):
         bench.track(f"t{number}", age=0.0)
@@ -586,7 +586,7 @@ def test_a_batch_shares_the_quota_by_its_size() -> None:
             bench.answer(ticket, Answer(tuple(Observation(task.id, Status.RUNNING) for task in ticket.tasks)))
         bench.now = min(300.0, bench.machine.next_at() or 300.0)
 
-    assert bench.machine.statistics(bench.now).accounts[NAME].pressure < 2.0
+    assert bench.machine.statistics(bench.now).accounts[NAME].pressure < 3.0
 
 
 def test_a_million_kinds_need_no_more_memory() -> None:
@@ -656,6 +656,56 @@ def test_requests_that_a_batch_saves_are_counted_once() -> None:
     account = bench.machine.statistics(bench.now).accounts[NAME]
 
     assert account.saved == pytest.approx(bench.now / (1.05 * INTERVAL) - account.requests, abs=1.0)
+
+
+def test_what_could_not_be_asked_is_not_saved() -> None:
+    """Neither while the account is refused, nor while the machine sleeps."""
+    refused, asleep = Bench(schedule="economy"), Bench(schedule="economy")
+    for bench in (refused, asleep):
+        for number in range(100):
+            bench.track(f"t{number}", age=0.0)
+    for ticket in answered_until_due(refused):
+        refused.answer(ticket, refusal())
+    for bench in (refused, asleep):
+        bench.now += 8 * 3600.0
+        bench.track("late", age=0.0)
+
+    assert abs(refused.machine.accounts[NAME].learned.saved.requests) < 200
+    assert abs(asleep.machine.accounts[NAME].learned.saved.requests) < 2500
+
+
+def answered_until_due(bench: Bench) -> list[Ticket]:
+    """The next questions that leave together."""
+    while not (tickets := bench.take()):
+        bench.now = bench.machine.next_at() or bench.now
+    return tickets
+
+
+def test_nudges_do_not_steer() -> None:
+    """Webhooks tell of nearly all ends at once: that is no reason to ask later about the task whose call was lost."""
+    bench = Bench(schedule="economy")
+    bench.machine.begin(EPOCH.timestamp())
+    for number in range(300):
+        bench.track(f"t{number}", age=0.0)
+        bench.now += 60.0
+        bench.machine.nudge(NAME, f"t{number}", bench.now)
+        finished = EPOCH + timedelta(seconds=bench.now)
+        bench.poll(Answer((Observation(f"t{number}", Status.SUCCEEDED, finished_at=finished),)))
+
+    assert bench.machine.accounts[NAME].learned.named(None).steering.dearer == 0
+
+
+def test_nobody_is_asked_sooner_than_the_server_said() -> None:
+    """Whatever is learned meanwhile."""
+    bench = Bench(schedule="economy")
+    entry = bench.track("a", age=0.0)
+    told = bench.poll(Answer((Observation("a", Status.RUNNING),), poll_after=600.0))
+    bench.machine.accounts[NAME]._move_up(entry, bench.now, bench.now)
+    asked = bench.poll(NOT_YET[Status.RUNNING])
+    bench.machine.accounts[NAME]._move_up(entry, bench.now + 2.0, bench.now)
+
+    assert asked >= told + 600.0
+    assert entry.due_at == asked + 2.0
 
 
 def test_observers_are_told_what_was_learned_and_how_late_ends_were_known() -> None:

@@ -126,21 +126,23 @@ class Account:
             self._move_up(head, now, now)
         if news is News.CHANGED and now >= self._planned_anew_at + LONGEST_SILENCE * self.cadence.interval:
             self._planned_anew_at = now  # who is not asked in time for the next change is asked by then
-            self._plans = self.learned.anew(each for each in list(self.tasks.values()) if each.task.kind == kind)
+            every = list(self.tasks.values())
+            some = every if self._plans else (each for each in every if each.task.kind == kind)
+            self._plans = self.learned.anew(some)
         elif news is not News.NONE:
             alike = [each for each in self._youngest(_HEEDED) if each.task.kind == kind]
             for each, at in self.learned.sooner(news, entry, alike, now):
                 self._move_up(each, at, now)
 
     def relieve(self, now: float) -> None:
-        """Some tasks have left, or need not be asked about singly: the others may be, and sooner."""
+        """Some tasks have left, or are not to be asked about singly: the others may be, and sooner."""
         if self.learned is not None:
             self._weigh(self.learned, now)
 
     def _weigh(self, learned: Learned, now: float, late: float | None = None) -> None:
         tracked, listed = len(self.tasks), 0 if self.scan is None else self.scan.covered
         allowed, batch = self.budget.allowed(now), self.batching.size(0)
-        learned.saved.follow(now, tracked, allowed, batch)
+        learned.saved.follow(now, 0 if self.refused else tracked, allowed, batch)
         if learned.pressure.asked(late, max(0, tracked - listed), allowed * batch):
             self._plans = learned.anew(list(self.tasks.values()))
 
@@ -156,7 +158,7 @@ class Account:
         """Have a task that is planned asked sooner, but not within the floor of its last answer."""
         if entry.answered_at is not None:
             at = max(at, entry.answered_at + self.cadence.floor)
-        if entry.is_planned and at < entry.due_at:
+        if entry.is_planned and at < entry.due_at and not entry.is_listed:
             self.place(entry, at, now)
 
     def _youngest(self, count: int) -> Iterator[Entry]:
@@ -258,6 +260,7 @@ class Account:
         self.refused = error
         self._patient_until = now + self.cadence.floor
         self.era += 1
+        self.relieve(now)
         probes = [job for job in self.urgent if job.queue is self.urgent]
         self.urgent.clear()
         for job in probes:

@@ -11,22 +11,26 @@ from datetime import datetime
 
 _RESOLUTION = 1.0  # seconds: many providers tell times in whole ones
 _BELIEVED = 3  # ends in a row that agree on clocks that are apart
+_WIDE = 5.0  # seconds between two answers: few ends are so late in so long a time
+_TOUCHED = 4  # ends in a row that are told to be of the moment of the answer: that it tells, not the end
 
 
 class Clock:
     """Tells by our clock what the provider tells by its own."""
 
-    __slots__ = ("_agreed", "_latest", "_soonest", "epoch")
+    __slots__ = ("_agreed", "_latest", "_soonest", "_touched", "epoch")
 
     def __init__(self) -> None:
         self.epoch: float | None = None  # the Unix time at which our clock shows 0
         self._soonest, self._latest = -math.inf, math.inf  # bounds of the seconds by which ours is ahead
         self._agreed = 0
+        self._touched = 0  # ends in a row that were told to be just then
 
     def end(self, told: datetime | None, after: float, by: float) -> float | None:
         """When a task ended that had not at `after` and had at `by`, by our clock; None where that is not told.
 
-        A time that no clock could have shown which told what it did before is not believed.
+        A time that no clock could have shown which told what it did before is not believed, nor one that is always that
+        of the answer itself.
         """
         if told is None or self.epoch is None:
             return None
@@ -37,8 +41,12 @@ class Clock:
             return None
         self._soonest, self._latest = max(soonest, self._soonest), min(latest, self._latest)
         self._agreed += 1
-        if self._soonest <= 0.0 <= self._latest:
-            return min(max(theirs, after), by)
-        if self._agreed < _BELIEVED:
-            return None
-        return min(max(theirs + (self._soonest + self._latest) / 2.0, after), by)
+        ahead = 0.0
+        if not self._soonest <= 0.0 <= self._latest:
+            if self._agreed < _BELIEVED:
+                return None
+            ahead = (self._soonest + self._latest) / 2.0
+        end = min(max(theirs + ahead, after), by)
+        if by - after > _WIDE:
+            self._touched = self._touched + 1 if by - end <= _RESOLUTION else 0
+        return end if self._touched < _TOUCHED else None

@@ -62,6 +62,10 @@ class Entry:
     """The list of tasks said that it has ended."""
     called_off = _Mark(6)
     """The provider was asked to cancel it."""
+    nudged = _Mark(7)
+    """Somebody said that it had changed: when it is asked about is not by the schedule any more."""
+    told_when = _Mark(8)
+    """The server said how long to leave it alone."""
 
     __slots__ = (
         "account",
@@ -118,7 +122,12 @@ class Entry:
     def is_planned(self) -> bool:
         """Whether the schedule alone says when it is asked about next."""
         waits = self.slot is not None and self.queue is None and self.ticket is None
-        return waits and not self.parked and not self.misses and self.partial is None
+        return waits and not (self.parked or self.misses or self.told_when) and self.partial is None
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the list of tasks was the last to say that it goes on."""
+        return self.answered_at != self.polled_at
 
     def update(self) -> Update:
         """What is known of the task now."""

@@ -244,8 +244,12 @@ class Judge:
         else:
             began = heard_at is not None and before is Status.PENDING and status is Status.RUNNING
             at, news = learned.next(entry, heard_at, now, began=began)
+        told_when = False
         if ticket.poll_after is not None:  # it can only slow us down
-            at = max(at, now + min(ticket.poll_after, LONGEST_PAUSE))
+            patient = now + min(ticket.poll_after, LONGEST_PAUSE)
+            told_when, at = patient > at, max(at, patient)
+        if entry.told_when is not told_when:
+            entry.told_when = told_when
         self._again(entry, ticket, at, now)
         if news or began:
             entry.account.heed(news, entry, now)

@@ -141,7 +141,8 @@ class Learned:
         known.freed_at = self._ended_at(known, entry, since, now) if told is None else told
         followed = max(entry.born, entry.tracked_at)
         if seen.status is not Status.CANCELED or not entry.called_off:
-            if not self.pressure.steps and not entry.retried:  # else the quota decides the price, or a hiccup the lag
+            # Else the quota decided the price, or a hiccup the lag, or a nudge or the list when it was asked about.
+            if not (self.pressure.steps or entry.retried or entry.nudged or entry.listed_end):
                 late_since = max(known.freed_at, entry.tracked_at)  # before that, nobody could have asked
                 known.steering.ended(now - late_since, known.freed_at - followed, entry.polls, self.pressure.crowd)
             news = _taught(known.whole, entry.born, since, now, told)

@@ -20,7 +20,7 @@ from typing import TypeAlias
 
 BINS = 550
 RATIO = 1.019
-"""Of a bin's end to its beginning: 550 of them reach from a fifth of the interval to 6,000 intervals (3 s to 25 hours)."""
+"""Of a bin's end to its beginning: 550 of them reach from a fifth of an interval to 6,000 (3 s to 25 hours)."""
 
 Moments: TypeAlias = tuple[float, float, float]
 """P(T > t), E[T; T > t] and E[T**2; T > t]."""

@@ -246,7 +246,7 @@ class Machine:
 
 def _hurry(entry: Entry, now: float) -> None:
     """Ask about the entry as soon as the floor between two questions and the quota permit."""
-    entry.urgent = True
+    entry.urgent = entry.nudged = True
     entry.parked = False
     if entry.ticket is None:
         asked_last = now if entry.answered_at is None else entry.answered_at + entry.account.cadence.floor

@@ -167,7 +167,9 @@ class Placement:
         """`begun` are the moments at `elapsed`."""
         interval = self.table.interval
         # A step is about as the cube root of its price, and so is the longest.
-        longest = min(self._daring * interval, max(LONGEST_SILENCE * interval, LATE * elapsed)) * math.exp(pressure / 3.0)
+        longest = min(self._daring * interval, max(LONGEST_SILENCE * interval, LATE * elapsed)) * math.exp(
+            pressure / 3.0
+        )
         price *= math.exp(pressure)
         return max(self.table.reached(begun, elapsed, price / 2 * interval, longest) - elapsed, _FLOOR * interval)
 

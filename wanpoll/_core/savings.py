@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 _REGULAR = 1.05  # intervals between two polls of the fixed schedule, on average: it never asks sooner than advised
+_USED = 0.9  # of a quota that is too small, about: the part that the fixed schedule makes use of
+_LONGEST = 20.0  # intervals that pass between two questions: what is longer nobody could have used
 
 
 class Savings:
     """Those of one account, from its first task on."""
 
-    __slots__ = ("_interval", "_rate", "_since", "requests")
+    __slots__ = ("_interval", "_longest", "_rate", "_since", "requests")
 
     def __init__(self, interval: float) -> None:
         self._interval = _REGULAR * interval
+        self._longest = _LONGEST * interval
         self._rate = 0.0  # requests a second, at the advised interval
         self._since = 0.0
         self.requests = 0.0
 
     def follow(self, now: float, tracked: int, allowed: float, batch: int) -> None:
         """From `now` on so many tasks are followed, with so many requests a second, each about up to `batch` tasks."""
-        self.requests += self._rate * (now - self._since)
+        self.requests += self._rate * min(now - self._since, self._longest)
         self._since = now
-        self._rate = min(tracked / self._interval / min(batch, max(1, tracked)), allowed)
+        self._rate = min(tracked / self._interval / min(batch, max(1, tracked)), _USED * allowed)
 
     def spend(self) -> None:
         """A request is made."""
