@@ -48,12 +48,35 @@ def test_quicker_tasks_are_noticed_within_a_few(exact: bool) -> None:
 
 @pytest.mark.parametrize("exact", [True, False])
 def test_slower_tasks_are_noticed_before_any_of_them_has_ended(exact: bool) -> None:
-    """By the answers "not yet" that come late."""
+    """By the answers "not yet" that come late: by two, and one for each twenty of those that ran side by side."""
     placement = watched(exact=exact)
-    told = [placement.survived(1000.0 + number, 150.0, 2000.0) for number in range(4)]
+    told = [placement.survived(1000.0 + number, 150.0, 2000.0) for number in range(12)]
 
-    assert told[0] is News.NONE
-    assert News.CHANGED in told
+    assert told[:2] == [News.NONE, News.NONE]
+    assert max(told) >= News.DOUBT
+    assert placement.table.quantile(0.9) > 2000.0
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.5, 0.4])
+def test_a_burst_is_judged_as_a_whole(scale: float) -> None:
+    """Of a thousand that begin together the quick ones end first and the late ones last: that is no change, but for
+    a burst that takes another time."""
+    table = LifeTable(INTERVAL)
+    placement, dice = Placement(table, "economy", INTERVAL), random.Random(1)
+    told: list[list[News]] = []
+    for burst in range(3):
+        told.append([])
+        ends = [duration(dice, scale if burst == 2 else 1.0) for _ in range(1000)]
+        for at in (INTERVAL * step for step in range(1, 100)):
+            ends = [each for each in ends if each > at - INTERVAL]
+            for end in ends:
+                if end > at:
+                    told[-1].append(placement.survived(1000.0 * burst, at - INTERVAL, at))
+                else:
+                    told[-1].append(placement.ended(1000.0 * burst, at - INTERVAL, at, end))
+
+    assert News.CHANGED not in told[0] + told[1]
+    assert (News.CHANGED in told[2]) is (scale != 1.0)
 
 
 def test_a_task_is_late_once() -> None:

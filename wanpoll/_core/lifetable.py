@@ -76,7 +76,7 @@ class LifeTable:
         "_prior",
         "_s",
         "_short",
-        "_unfaded",
+        "contemporaries",
         "ends",
         "interval",
     )
@@ -88,7 +88,8 @@ class LifeTable:
         self._short, self._long = _Memory(100.0), _Memory(1000.0)
         self.ends = 0
         self._latest = -math.inf  # when the task began that began last, of those that have ended
-        self._unfaded = 0.0  # ends that have not made the past fade yet
+        self.contemporaries = 0.0
+        """Ends that have not made the past fade yet, since their tasks began at about the same time."""
         self.estimate()
 
     # -- learning ----------------------------------------------------------------------------------------------
@@ -122,12 +123,12 @@ class LifeTable:
         On average one. But contemporaries do not make one another forgotten: of a thousand that began together, the
         quick ones would be by the slow ones, and what is left would be wrong about both.
         """
-        self._unfaded += 1.0
+        self.contemporaries += 1.0
         latest, self._latest = self._latest, max(self._latest, began)
         if not latest < began < now or latest == -math.inf:
             return 0.0
-        fades = self._unfaded * (began - latest) / (now - latest)
-        self._unfaded -= fades
+        fades = self.contemporaries * (began - latest) / (now - latest)
+        self.contemporaries -= fades
         return fades
 
     def restart(self) -> None:

@@ -23,6 +23,7 @@ _EXACT = 1.05  # an exact end is as good as one in a span of this ratio on each 
 _LATE = 0.01  # the part of ends that is late
 _USUAL = 1 / 3  # how much an end where it was expected speaks against a slow-down
 _SLOWER, _SLOW = 2.0, 3.0
+_OF_A_CROWD = 0.05  # of tasks that began together so many may be late, after the others have ended
 
 
 class News(enum.IntEnum):
@@ -47,15 +48,18 @@ class Regime:
         self.restart()
 
     def restart(self) -> None:
-        """Expect nothing until enough ends of the new regime were seen."""
-        self._from = self._table.ends + _TRUSTED
+        """Expect nothing until enough ends of the new regime were seen, of tasks that others have come after.
+
+        (Of those that began together the quick ones end first: it would be wrong to expect the same of the rest.)
+        """
+        self._from = self._passed() + _TRUSTED
         self._quicker = self._slower = 0.0  # how much speaks for a change
         self._suspect = -math.inf  # when the task was submitted whose answer was the first of those
         self._late = math.inf
 
     def estimated(self) -> None:
         """The estimate is new."""
-        if self._table.ends >= self._from:
+        if self._passed() >= self._from:
             self._late = self._table.quantile(1.0 - _LATE)
 
     def ended(self, born: float, after: float, by: float, end: float | None) -> News:
@@ -74,11 +78,16 @@ class Regime:
         if since <= self._late < until:
             self._quicker = 0.0
             self._slower += 1.0
-            return News.CHANGED if self._slower >= _SLOW else News.DOUBT if self._slower >= _SLOWER else News.NONE
+            slower = self._slower - _OF_A_CROWD * self._table.contemporaries
+            return News.CHANGED if slower >= _SLOW else News.DOUBT if slower >= _SLOWER else News.NONE
         if self._quicker:
             quicker = (self._lasts(since, until, times) for times in _QUICKER)
-            self._weigh(born, sum(quicker) / 2.0, self._lasts(since, until, 1.0))
+            known = self._lasts(since, until, 1.0)
+            self._weigh(born, min(known, sum(quicker) / 2.0), known)  # to run on never speaks for it
         return News.NONE
+
+    def _passed(self) -> float:
+        return self._table.ends - self._table.contemporaries
 
     def _weigh(self, born: float, changed: float, known: float) -> News:
         """An answer with such probabilities, if tasks are quicker, and if they are as they were."""
