@@ -16,6 +16,7 @@ from tests.core.harness import DAY, NAME, Bench, miss, refusal, seen
 from wanpoll import Poller, Rate, Status, Task
 from wanpoll._core import events as ev
 from wanpoll._core.cadence import Cadence
+from wanpoll._core.clock import Clock
 from wanpoll._core.entries import Entry, Purpose, Ticket
 from wanpoll._core.learned import MOST_CLASSES, Learned
 from wanpoll._core.machine import Machine
@@ -392,7 +393,7 @@ def test_what_is_cancelled_here_teaches_nothing() -> None:
 
 def test_classes_are_told_apart() -> None:
     """A kind that takes a minute and one that takes ten are not mixed up."""
-    learned = Learned(Cadence(INTERVAL), "economy")
+    learned = Learned(Cadence(INTERVAL), "economy", Clock())
     for kind, seconds in (("quick", 60.0), ("slow", 600.0)):
         for _ in range(50):
             learned.named(kind).whole.table.survived(0.0, seconds)
@@ -591,7 +592,7 @@ def test_a_batch_shares_the_quota_by_its_size() -> None:
 
 def test_a_million_kinds_need_no_more_memory() -> None:
     """From some number on they share one class; a kind of ten kilobytes is cut."""
-    learned = Learned(Cadence(INTERVAL), "economy")
+    learned = Learned(Cadence(INTERVAL), "economy", Clock())
     for number in range(MOST_CLASSES + 50):
         learned.named(f"kind {number}")
     learned.named("x" * 10_000)

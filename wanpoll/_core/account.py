@@ -15,6 +15,7 @@ from typing import Any
 from wanpoll._core.batch import Batching, batch_of
 from wanpoll._core.budget import Budget
 from wanpoll._core.cadence import Cadence
+from wanpoll._core.clock import Clock
 from wanpoll._core.entries import Call, Entry, Job, Page, Ticket
 from wanpoll._core.learned import Learned
 from wanpoll._core.model import Outcome, Rate
@@ -64,7 +65,8 @@ class Account:
         self.name = name
         self.budget = Budget(quota)
         self.cadence = Cadence(interval)
-        self.learned = None if schedule == FIXED else Learned(self.cadence, schedule)
+        self.clock = Clock()
+        self.learned = None if schedule == FIXED else Learned(self.cadence, schedule, self.clock)
         self.scan = Scan(self, self.cadence, fast=schedule == FAST) if scan else None
         self.max_in_flight = max_in_flight
         self.max_batch = max_batch
@@ -96,10 +98,9 @@ class Account:
 
     def begin_at(self, epoch: float | None) -> None:
         """`epoch` is the Unix time at which `now` is 0."""
+        self.clock.epoch = epoch
         if self.scan is not None:
             self.scan.epoch = epoch
-        if self.learned is not None:
-            self.learned.clock.epoch = epoch
 
     def begin(self, entry: Entry, age: float | None, now: float) -> None:
         """Have a new entry asked, but not while a question about a forgotten one of its id is under way."""

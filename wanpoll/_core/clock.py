@@ -18,13 +18,18 @@ _TOUCHED = 4  # ends in a row that are told to be of the moment of the answer: t
 class Clock:
     """Tells by our clock what the provider tells by its own."""
 
-    __slots__ = ("_agreed", "_latest", "_soonest", "_touched", "epoch")
+    __slots__ = ("_agreed", "_ahead", "_latest", "_soonest", "_touched", "epoch")
 
     def __init__(self) -> None:
         self.epoch: float | None = None  # the Unix time at which our clock shows 0
         self._soonest, self._latest = -math.inf, math.inf  # bounds of the seconds by which ours is ahead
         self._agreed = 0
+        self._ahead = 0.0  # what is believed
         self._touched = 0  # ends in a row that were told to be just then
+
+    def ours(self, told: datetime) -> float | None:
+        """What our clock showed when the provider's did `told`; None as long as ours is not known."""
+        return None if self.epoch is None else told.timestamp() - self.epoch + self._ahead
 
     def end(self, told: datetime | None, after: float, by: float) -> float | None:
         """When a task ended that had not at `after` and had at `by`, by our clock; None where that is not told.
@@ -35,18 +40,24 @@ class Clock:
         if told is None or self.epoch is None:
             return None
         theirs = told.timestamp() - self.epoch
-        soonest, latest = after - theirs - _RESOLUTION, by - theirs + _RESOLUTION
-        if soonest > self._latest or latest < self._soonest:
-            self._soonest, self._latest, self._agreed = soonest, latest, 0
+        if not self._agrees(after - theirs - _RESOLUTION, by - theirs + _RESOLUTION):
             return None
-        self._soonest, self._latest = max(soonest, self._soonest), min(latest, self._latest)
-        self._agreed += 1
-        ahead = 0.0
-        if not self._soonest <= 0.0 <= self._latest:
-            if self._agreed < _BELIEVED:
-                return None
-            ahead = (self._soonest + self._latest) / 2.0
-        end = min(max(theirs + ahead, after), by)
+        end = min(max(theirs + self._ahead, after), by)
         if by - after > _WIDE:
             self._touched = self._touched + 1 if by - end <= _RESOLUTION else 0
         return end if self._touched < _TOUCHED else None
+
+    def _agrees(self, soonest: float, latest: float) -> bool:
+        """Whether an answer, by which our clock is ahead by so many seconds, agrees with those before it."""
+        if soonest > self._latest or latest < self._soonest:
+            self._soonest, self._latest, self._agreed, self._ahead = soonest, latest, 0, 0.0
+            return False
+        self._soonest, self._latest = max(soonest, self._soonest), min(latest, self._latest)
+        self._agreed += 1
+        if self._soonest <= 0.0 <= self._latest:
+            self._ahead = 0.0
+        elif self._agreed < _BELIEVED:
+            return False
+        else:
+            self._ahead = (self._soonest + self._latest) / 2.0
+        return True

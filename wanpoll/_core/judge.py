@@ -178,8 +178,9 @@ class Judge:
 
     def _seen(self, entry: Entry, ticket: Ticket, seen: Observation, now: float, heard_at: float | None) -> None:
         status = seen.status
-        if entry.born is None and seen.submitted_at is not None and self.epoch is not None:
-            entry.born = min(now, seen.submitted_at.timestamp() - self.epoch)
+        if entry.born is None and seen.submitted_at is not None:
+            born = entry.account.clock.ours(seen.submitted_at)
+            entry.born = None if born is None else min(now, born)
         if entry.task.kind is None and seen.kind is not None:
             entry.task = evolve(entry.task, kind=seen.kind)
         if status is None:

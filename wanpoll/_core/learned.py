@@ -65,10 +65,10 @@ class Class:
 class Learned:
     """The schedule of one account. Tasks whose age is unknown are asked about at the advised interval."""
 
-    def __init__(self, cadence: Cadence, mode: str) -> None:
+    def __init__(self, cadence: Cadence, mode: str, clock: Clock) -> None:
         self.cadence = cadence
         self.mode = mode
-        self.clock = Clock()
+        self.clock = clock
         self._classes: dict[str, Class] = {}
         self._sharing: dict[str, int] = {}  # ends of kinds that have no class of their own, the latest last
         self._tracked = 0
