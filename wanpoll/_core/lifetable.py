@@ -106,16 +106,19 @@ class LifeTable:
         With it the past fades away, and `forget` ends' worth of it more.
         """
         self.ends += 1
-        parts = self._parts(after, by)
+        first, parts, run = self._parts(after, by)
         fades = self._fades(began, began + by) + forget
         for memory in (self._short, self._long):
             memory.fade(min(fades, _MOST_FADED * memory.keep))
             memory.count += 1.0
-            alive = 1.0
-            for each, (begin, end, part) in parts.items():
-                memory.ends[each] += memory.scale * part
-                self._expose(memory, begin, end, alive - part / 2)
-                alive -= part
+            ends, exposures, scale = memory.ends, memory.exposures, memory.scale
+            alive, before = scale, 0.0
+            for each, (part, through) in enumerate(zip(parts, run, strict=True), first):
+                ends[each] += scale * part
+                weight = (alive - scale * part / 2) * through
+                exposures[each] += weight - before
+                alive, before = alive - scale * part, weight
+            exposures[first + len(parts)] -= before
 
     def _fades(self, began: float, now: float) -> float:
         """How many ends' worth of the past fades with the end of a task that `began` then.
@@ -137,18 +140,20 @@ class LifeTable:
             if memory.count > _TRACE:
                 memory.fade(math.log(_TRACE / memory.count) / math.log(1.0 - 1.0 / memory.keep))
 
-    def _parts(self, after: float, by: float) -> dict[int, tuple[float, float, float]]:
-        """The bins from `after` to `by`: where each begins and ends, and how likely the end lies in it."""
-        edges, first, last = self._edges, self._bin(after), self._bin(by)
+    def _parts(self, after: float, by: float) -> tuple[int, list[float], list[float]]:
+        """The first of the bins from `after` to `by`; how likely the end lies in each, and how far each is run through.
+
+        As likely as it was estimated last; within a bin, ends are spread evenly.
+        """
+        edges, survival, first, last = self._edges, self._s, self._bin(after), self._bin(by)
         if first == last:
-            return {first: (after, by, 1.0)}
-        spans = [(max(after, edges[each]), min(by, edges[each + 1])) for each in range(first, last + 1)]
-        masses = [max(1e-12, self.survival(begin) - self.survival(end)) for begin, end in spans]
+            return first, [1.0], [(by - after) / (edges[first + 1] - edges[first])]
+        run = [1.0] * (last + 1 - first)
+        run[0] = (edges[first + 1] - after) / (edges[first + 1] - edges[first])
+        run[-1] = (by - edges[last]) / (edges[last + 1] - edges[last])
+        masses = [max(1e-12, (survival[each] - survival[each + 1]) * part) for each, part in enumerate(run, first)]
         total = sum(masses)
-        return {
-            first + place: (begin, end, mass / total)
-            for place, ((begin, end), mass) in enumerate(zip(spans, masses, strict=True))
-        }
+        return first, [mass / total for mass in masses], run
 
     def _expose(self, memory: _Memory, since: float, until: float, weight: float) -> None:
         exposures, edges, weight = memory.exposures, self._edges, weight * memory.scale
