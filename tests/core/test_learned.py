@@ -240,11 +240,11 @@ def test_on_a_full_account_the_one_that_waits_longest_is_known() -> None:
 
 @pytest.mark.parametrize("schedule", ["economy", "fast"])
 def test_no_task_is_left_alone_for_long(schedule: str) -> None:
-    """Five minutes (twenty intervals), or a tenth of its age, and a little for jitter."""
+    """Five minutes (twenty intervals), or a tenth of its age."""
     trial = Trial(schedule, lognormal(600, 1.2), tasks=300).run()
     longest = max(end - born for born, _, end in trial.times.values())
 
-    assert max(trial.gaps) < max(20 * INTERVAL, 0.1 * longest) * 1.1
+    assert max(trial.gaps) < max(20 * INTERVAL, 0.1 * longest) + 1.0
     assert min(trial.gaps) >= INTERVAL / 15 - 1e-3
 
 
@@ -633,16 +633,16 @@ def test_only_three_schedules_are_known() -> None:
         Poller(DashScope("sk-key"), schedule="thrifty")
 
 
-@pytest.mark.parametrize(("quota", "flight"), [(10_000, 50), (2, 200)])
+@pytest.mark.parametrize(("quota", "flight"), [(10_000, 50), (2, 200), (5, 200)])
 def test_requests_saved_are_those_that_the_fixed_schedule_makes_more(quota: int, flight: int) -> None:
-    """On the same draws, about; with a small quota that would not let it make them, they are none."""
+    """On the same draws, but for a twentieth; with a small quota, that would not let it make them, they are none."""
     learned, fixed = (
-        Trial(each, lognormal(120, 0.3), tasks=3 * flight, flight=flight, quota=Rate(quota, per=1.0)).run()
+        Trial(each, lognormal(120, 0.3), tasks=6 * flight, flight=flight, quota=Rate(quota, per=1.0)).run()
         for each in ("economy", "fixed")
     )
     saved = learned.machine.statistics(learned.now).accounts[NAME].saved
 
-    assert saved == pytest.approx(len(fixed.asked) - len(learned.asked), abs=0.2 * len(fixed.asked))
+    assert saved == pytest.approx(len(fixed.asked) - len(learned.asked), abs=0.05 * len(fixed.asked))
 
 
 def test_requests_that_a_batch_saves_are_counted_once() -> None:

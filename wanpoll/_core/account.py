@@ -122,17 +122,16 @@ class Account:
         """Ask about others sooner, since `entry` has begun or has ended, or an answer about it was not expected."""
         if self.learned is None:
             return
-        kind, head = entry.task.kind, self.learned.next_in_line(entry)
+        learned, head = self.learned, self.learned.next_in_line(entry)
         if head is not None:
             self._move_up(head, now, now)
         if news is News.CHANGED and now >= self._planned_anew_at + LONGEST_SILENCE * self.cadence.interval:
             self._planned_anew_at = now  # who is not asked in time for the next change is asked by then
             every = list(self.tasks.values())
-            some = every if self._plans else (each for each in every if each.task.kind == kind)
-            self._plans = self.learned.anew(some)
+            self._plans = learned.anew(every if self._plans else (each for each in every if learned.alike(each, entry)))
         elif news is not News.NONE:
-            alike = [each for each in self._youngest(_HEEDED) if each.task.kind == kind]
-            for each, at in self.learned.sooner(news, entry, alike, now):
+            alike = [each for each in self._youngest(_HEEDED) if learned.alike(each, entry)]
+            for each, at in learned.sooner(news, entry, alike, now):
                 self._move_up(each, at, now)
 
     def relieve(self, now: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterable, Iterator
 
@@ -204,6 +205,10 @@ class Learned:
         found.used = self._tracked
         return found
 
+    def alike(self, one: Entry, other: Entry) -> bool:
+        """Whether two tasks are of one class."""
+        return one.task.kind == other.task.kind or self.named(one.task.kind) is self.named(other.task.kind)
+
     def _make_room(self, kind: str | None) -> None:
         """A task has ended whose kind may deserve a class of its own more than another that nobody uses any more."""
         name = _name(kind)
@@ -268,11 +273,11 @@ class Learned:
         return min(self.cadence.interval, paid_until - now)
 
     def _after(self, entry: Entry, step: float, now: float) -> float:
+        lot = zlib.crc32(entry.task.id.encode(), entry.polls) / 2**32
+        step *= 1.0 + _JITTER * (lot - 0.5)
         # Whatever its age is said to be: no longer than what we have seen of it permits.
         longest = max(LONGEST_SILENCE * self.cadence.interval, LATE * (now - entry.tracked_at))
-        step = min(step, longest * self.pressure.times ** (1 / 3))
-        lot = zlib.crc32(entry.task.id.encode(), entry.polls) / 2**32
-        return now + max(self.cadence.floor, step * (1.0 + _JITTER * (lot - 0.5)))
+        return now + max(self.cadence.floor, min(step, longest * math.pow(self.pressure.times, 1 / 3)))
 
 
 def _taught(placement: Placement, began: float, since: float, now: float, end: float | None) -> News:

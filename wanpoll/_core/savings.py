@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 _REGULAR = 1.05  # intervals between two polls of the fixed schedule, on average: it never asks sooner than advised
-_USED = 0.9  # of a quota that is too small, about: the part that the fixed schedule makes use of
 _LONGEST = 20.0  # intervals that pass between two questions: what is longer nobody could have used
 
 
@@ -23,7 +22,7 @@ class Savings:
         """From `now` on so many tasks are followed, with so many requests a second, each about up to `batch` tasks."""
         self.requests += self._rate * min(now - self._since, self._longest)
         self._since = now
-        self._rate = min(tracked / self._interval / min(batch, max(1, tracked)), _USED * allowed)
+        self._rate = min(tracked / self._interval / min(batch, max(1, tracked)), allowed)
 
     def spend(self) -> None:
         """A request is made."""
