@@ -17,7 +17,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 
 from tests.clouds import Cloud
 from tests.fastapi_apps import PROBLEM, TASK, app_of, client_of, cloud_wanpoll, status_of, until
-from wanpoll import Task
+from wanpoll import Task, UsageError
 from wanpoll.fastapi._authorize import MOST_HOOKS_AT_ONCE
 
 FOREVER = 1e9
@@ -107,6 +107,57 @@ async def test_a_hook_that_was_cancelled_from_within_permits_nothing() -> None:
         with contextlib.suppress(OSError):  # the server may drop the connection
             assert await status_of(client.post("/tasks:batch", json=batch(30))) >= 400
         assert not wanpoll.poller.statistics().tracked
+
+
+async def owns(request: Request, task: Task) -> bool:
+    """A hook that refuses."""
+    return False
+
+
+async def forgotten(request: Request, task: Task) -> Any:
+    """A hook whose author forgot an `await`."""
+    return owns(request, task)
+
+
+async def yields(request: Request, task: Task) -> Any:
+    """A hook that is a generator."""
+    yield False
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [1, 30])
+@pytest.mark.parametrize(
+    ("hook", "kind"),
+    [
+        (forgotten, "coroutine; an await is missing"),
+        (yields, "async_generator"),
+        (lambda request, task: owns, "function"),
+        (lambda request, task: "no", "str"),
+        (lambda request, task: 1, "int"),
+        (lambda request, task: 0, "int"),
+    ],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+async def test_what_is_neither_yes_nor_no_lets_nobody_through(hook: Any, kind: str, size: int) -> None:
+    """The app's author is told, and a coroutine that nobody awaited is closed."""
+    cloud = Cloud()
+    wanpoll = cloud_wanpoll(cloud)
+    app, seen = app_of(wanpoll, authorize=hook), list[str]()
+
+    async def noting(request: Request, proceed: Any) -> Any:
+        try:
+            return await proceed(request)
+        except UsageError as error:
+            seen.append(str(error))
+            raise
+
+    app.add_middleware(BaseHTTPMiddleware, dispatch=noting)
+    async with client_of(app) as client:
+        assert await status_of(client.post("/tasks:batch", json=batch(size))) == 500
+        assert not wanpoll.poller.statistics().tracked
+    gc.collect()
+
+    assert seen == [f"authorize: the hook must return True or False, not a {kind}"]
 
 
 QUESTIONS = [("GET", TASK), ("GET", f"{TASK}/events"), ("DELETE", TASK), ("POST", "/tasks:batch")]

@@ -181,10 +181,11 @@ class WanPoll:
         | `DELETE /tasks/{provider}/{id}` | only with `allow_cancel`: cancels the remote task |
 
         Whoever asks for a task makes the app follow it, inside the quota of the account, and is told its results: so
-        give an `authorize(request, task)`, which returns whether this request may (it can be async, and must not
-        block; an `HTTPException` that it raises is answered with its status, headers and detail, which is the `data`
-        of the `Problem` where it is no text). Without one, everybody may. For a batch, up to 20 calls of an async one
-        run side by side; they are cancelled when one refuses, the client leaves or the server is about to stop.
+        give an `authorize(request, task)`, which returns True if this request may (it can be async, and must not
+        block). What is no bool, a coroutine that was not awaited for one, is a bug of the app: 500. An `HTTPException`
+        that it raises is answered with its status, headers and detail, which is the `data` of the `Problem` where it is
+        no text. Without a hook, everybody may. For a batch, up to 20 calls of an async one run side by side; they are
+        cancelled when one refuses, the client leaves or the server is about to stop.
 
         `longest_wait` (seconds) caps `wait`, below the 30 or 60 seconds after which proxies and servers cut requests.
         A stream is silent for `heartbeat` seconds at most. Errors are `Problem`s. Raises `UsageError`.
