@@ -187,8 +187,9 @@ class WanPoll:
         no text. Without a hook, everybody may. For a batch, up to 20 calls of an async one run side by side; they are
         cancelled when one refuses, the client leaves or the server is about to stop.
 
-        `longest_wait` (seconds) caps `wait`, below the 30 or 60 seconds after which proxies and servers cut requests.
-        A stream is silent for `heartbeat` seconds at most. Errors are `Problem`s. Raises `UsageError`.
+        `longest_wait` (seconds) caps `wait`, and how long a cancel is waited for, below the 30 or 60 seconds after
+        which proxies and servers cut requests. A stream is silent for `heartbeat` seconds at most. Errors are
+        `Problem`s. Raises `UsageError`.
         """
         routes = Routes(
             self._room,

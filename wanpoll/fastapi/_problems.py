@@ -162,9 +162,9 @@ def respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Respo
     return Response(body, problem.status, headers, media_type=MEDIA_TYPE)
 
 
-def refusal(status: int, name: str, detail: str) -> Response:
+def refusal(status: int, name: str, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """A problem of a request that has no error of wanpoll."""
-    return respond(Problem(type=_type(name), title=HTTPStatus(status).phrase, status=status, detail=detail))
+    return respond(Problem(type=_type(name), title=HTTPStatus(status).phrase, status=status, detail=detail), headers)
 
 
 async def answer_problem(request: Request, error: WanpollError) -> Response:

@@ -16,6 +16,7 @@ from wanpoll._arguments import seconds
 from wanpoll._core.model import Outcome, Task, Update
 from wanpoll._poller import A_DAY, Poller
 from wanpoll.exceptions import PollerClosed, UsageError, WaitTimeout, fresh_copy
+from wanpoll.fastapi._cancels import Cancels
 
 T = TypeVar("T")
 
@@ -52,6 +53,7 @@ class Room:
 
     def __init__(self, poller: Poller) -> None:
         self.poller = poller
+        self.cancels = Cancels(poller)
         self.stays: set[Stay] = set()
         self._apps: list[object] = []  # one for each lifespan that runs
         self._stopping: set[object] = set()

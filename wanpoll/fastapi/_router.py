@@ -9,11 +9,13 @@ from starlette.exceptions import HTTPException
 
 from wanpoll._core.model import Outcome, Status, Task, Update
 from wanpoll.exceptions import (
+    DecodeError,
     InvalidTaskId,
     PollerClosed,
     ProviderRefused,
     TaskExpired,
     TaskForgotten,
+    TransportError,
     UnknownProvider,
     UsageError,
     WaitTimeout,
@@ -30,7 +32,7 @@ from wanpoll.fastapi._models import (
     outcome_of,
     progress_of,
 )
-from wanpoll.fastapi._problems import described, problem_of, respond, retry_after
+from wanpoll.fastapi._problems import described, problem_of, refusal, respond, retry_after
 from wanpoll.fastapi._room import RequestPoller, Room, ServerStopping
 
 _AN_ID = "0385dc79-5ff8-4d82-bcb6-c2b6e1ed3f0f"
@@ -155,21 +157,24 @@ class Routes:
     async def cancel_task(self, request: Request, provider: ProviderName, task_id: TaskId) -> Response:
         """Cancel the remote task. 202: the provider was told, and the end will be seen as any other.
 
-        Where the server is about to stop before the provider has answered, 503: ask again, whether it was told is not
-        known. What was begun goes on, as it does when the client leaves.
+        502 where the provider could not be reached, 503 where it takes too long or the server is about to stop: whether
+        it was told is not known, ask again. What was begun goes on, as it does when the client leaves; whoever asks
+        meanwhile waits for the same.
         """
-        poller = RequestPoller(self._room_of(), request)
+        room = self._room_of()
+        poller = RequestPoller(room, request)
         (task,) = await self._allowed(request, poller, (provider, task_id))
         known = await poller.learn(task, 0)
         if isinstance(known, Update):
-            canceling = asyncio.ensure_future(_cancel(poller, task))
-            canceling.add_done_callback(_seen)
             try:
                 async with poller.stay():
-                    await asyncio.wait([canceling])  # which leaves it alone when it ends before it
-            except ServerStopping as stopping:
-                return respond(problem_of(stopping).model_copy(update={"detail": _MAY_BE_TOLD}), retry_after(0))
-            canceling.result()
+                    ended, _ = await asyncio.wait([room.cancels.of(task)], timeout=self._longest_wait)
+                for canceling in ended:
+                    canceling.result()
+            except (ServerStopping, TransportError, DecodeError) as error:
+                return respond(problem_of(error).model_copy(update={"detail": _MAY_BE_TOLD}), retry_after(0))
+            if not ended:
+                return refusal(503, "cancel-undecided", _MAY_BE_TOLD, retry_after(0))
             known = poller.look(task)
         return _answer(poller, known)
 
@@ -200,17 +205,6 @@ def _answer(poller: RequestPoller, known: Outcome | Update, retry: float = 0.0) 
     if known.status is Status.EXPIRED:
         raise TaskExpired(known)
     return _json(outcome_of(known, poller.key(known.task)))
-
-
-async def _cancel(poller: RequestPoller, task: Task) -> None:
-    await poller.cancel(task)
-    poller.nudge(task.id, task.provider)
-
-
-def _seen(canceling: asyncio.Future[None]) -> None:
-    """Its error is nobody's where the request was answered before."""
-    if not canceling.cancelled():
-        canceling.exception()
 
 
 async def _until_all_ended(poller: RequestPoller, tasks: list[Task], wait: float) -> None:
