@@ -228,8 +228,16 @@ DepPoller = Annotated[Poller, Depends(_poller_of)]
 """The app's poller, for handlers: `async def handler(poller: DepPoller)`.
 
 Its waits end when the client leaves (`ClientLeft`) or the server is about to stop (`ServerStopping`); both are
-answered without the app's doing. An app with several `WanPoll`s names the one that it means: `Depends(wanpoll)`; so
-does a mounted one whose outer app's lifespan does not yield the state that `WanPoll.lifespan` gives.
+answered without the app's doing, a websocket that is open by closing it (1012). Three things stay with the app:
+
+- A response of the app's own that has begun (a stream) cannot be answered otherwise any more, so the generator that
+  waits catches both: `with suppress(PollerClosed, ClientLeft): async for update in poller.watch(id): yield ...`
+- That the client of a websocket left is seen by those alone who read its messages: no wait ends by it.
+- Work after the answer (`BackgroundTasks`) takes `wanpoll.poller`: servers tell of a client that has its answer as they
+  do of one that left.
+
+An app with several `WanPoll`s names the one that it means: `Depends(wanpoll)`; so does a mounted one whose outer app's
+lifespan does not yield the state that `WanPoll.lifespan` gives.
 """
 
 for _name in __all__:

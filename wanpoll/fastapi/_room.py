@@ -9,8 +9,10 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from fastapi import Request
-from starlette.exceptions import HTTPException
+from starlette import status
+from starlette.exceptions import HTTPException, WebSocketException
 from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.websockets import WebSocket, WebSocketState
 
 from wanpoll._arguments import seconds
 from wanpoll._core.model import Outcome, Task, Update
@@ -38,7 +40,10 @@ class ClientLeft(HTTPException):
 
 
 class ServerStopping(PollerClosed, HTTPException):
-    """The server was asked to stop while the request waited: 503, unless the app handles `PollerClosed`."""
+    """The server was asked to stop while the request waited: 503, unless the app handles `PollerClosed`.
+
+    A websocket that was accepted is closed (1012, "service restart").
+    """
 
     def __init__(self) -> None:
         HTTPException.__init__(self, 503, "the server is about to stop; ask again", {"Retry-After": "1"})
@@ -46,6 +51,17 @@ class ServerStopping(PollerClosed, HTTPException):
 
     def __str__(self) -> str:
         return str(self.detail)
+
+
+class _SocketStopping(WebSocketException, ServerStopping):
+    """The same for a websocket that is open: it is closed, since no status can be answered any more.
+
+    (That is done by Starlette's own handler, which is found by the first base.)
+    """
+
+    def __init__(self) -> None:
+        ServerStopping.__init__(self)
+        WebSocketException.__init__(self, status.WS_1012_SERVICE_RESTART, "the server is about to stop; come back")
 
 
 class Room:
@@ -77,7 +93,7 @@ class Room:
         self._stopping.update(self._apps if app is None else [app])
         for stay in tuple(self.stays):
             if self.is_stopping(stay.app):
-                stay.end(ServerStopping())
+                stay.stop()
 
     def is_stopping(self, app: object) -> bool:
         """Whether the server of `app` is about to stop. Of an app without a lifespan: whether all are."""
@@ -97,11 +113,12 @@ class Stay:
     the client leaves is not `watched` where the request is read meanwhile, nor for websockets.
     """
 
-    __slots__ = ("_error", "_limit", "_request", "_room", "_watching", "app")
+    __slots__ = ("_connection", "_error", "_limit", "_request", "_room", "_watching", "app")
 
     def __init__(self, room: Room, connection: HTTPConnection, *, watched: bool = True) -> None:
         self.app = app_of(connection)
         self._room = room
+        self._connection = connection
         self._request = connection if watched and isinstance(connection, Request) else None
         self._error: Exception | None = None
 
@@ -113,10 +130,17 @@ class Stay:
             self._watching.add_done_callback(self._watched)
         self._room.stays.add(self)
         if self._room.is_stopping(self.app):
-            self.end(ServerStopping())
+            self.stop()
         return self
 
-    def end(self, error: Exception) -> None:
+    def stop(self) -> None:
+        """The server is about to stop."""
+        is_open = isinstance(self._connection, WebSocket) and (
+            self._connection.application_state is WebSocketState.CONNECTED
+        )
+        self._end(_SocketStopping() if is_open else ServerStopping())
+
+    def _end(self, error: Exception) -> None:
         """Raise `error` where the request waits."""
         if self._error is None and self in self._room.stays:
             self._error = error
@@ -135,7 +159,7 @@ class Stay:
 
     def _watched(self, watching: asyncio.Future[bool]) -> None:
         if not watching.cancelled() and watching.exception() is None and watching.result():
-            self.end(ClientLeft())
+            self._end(ClientLeft())
 
 
 async def _has_left(request: Request) -> bool:
