@@ -215,6 +215,29 @@ async def test_a_hook_may_read_the_body(method: str, path: str, middleware: bool
     assert [bool(each) for each in bodies] == [method == "POST"]
 
 
+@pytest.mark.parametrize("middleware", [False, True])
+@pytest.mark.parametrize("http", ["h11", "httptools"])
+@pytest.mark.parametrize(("size", "status"), [(5, 403), (1 << 17, 500)])
+async def test_a_hook_that_reads_the_body_of_a_get_late_does_not_hang(
+    http: str, middleware: bool, size: int, status: int
+) -> None:
+    """A short one is still there; for a long one it is told that it came too late."""
+    bodies = []
+
+    async def authorize(request: Request, task: Task) -> bool:
+        await asyncio.sleep(0.01)
+        bodies.append(await request.body())
+        return False
+
+    app = app_of(cloud_wanpoll(Cloud()), authorize=authorize)
+    if middleware:
+        app.add_middleware(BaseHTTPMiddleware, dispatch=lambda request, proceed: proceed(request))
+    async with client_of(app, http=http) as client, asyncio.timeout(2):
+        assert await status_of(client.get(TASK, data=b"x" * size)) == status
+
+    assert bodies == ([b"x" * size] if status == 403 else [])
+
+
 @pytest.mark.parametrize(
     "told",
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -25,8 +26,8 @@ T = TypeVar("T")
 APP_STATE = "wanpoll_app"
 """Where the state of requests names the app whose lifespan runs."""
 
-_NO_BODY = ("0", None)
 _BODILESS = ("GET", "HEAD")
+_KEPT_BYTES = 1 << 16
 
 
 class ClientLeft(HTTPException):
@@ -167,19 +168,30 @@ async def _has_left(request: Request) -> bool:
 
     Nothing but `receive` tells it, and before the end it gives the body. So a body that the app has not read yet is
     left alone: declared parameters are read before the handler begins. (There is no public way to ask Starlette.) That
-    of a GET means nothing (RFC 9110, 9.3.1), and is dropped piece by piece: else it would hide that the client left.
+    of a GET means nothing (RFC 9110, 9.3.1), and would hide that the client left: it is kept if short, else dropped
+    piece by piece, so that who asks for it after all is told that it was read.
     """
     if not getattr(request, "_stream_consumed", False):
-        headers = request.headers
-        has_body = headers.get("content-length") not in _NO_BODY or "transfer-encoding" in headers
-        if has_body and request.method not in _BODILESS:
+        length = _length(request)
+        if length and request.method not in _BODILESS:
             return False
-        if not has_body:
-            with contextlib.suppress(ClientDisconnect):
+        with contextlib.suppress(ClientDisconnect):
+            if length <= _KEPT_BYTES:
                 await request.body()
+            else:
+                async for _ in request.stream():
+                    pass
     while (await request.receive())["type"] != "http.disconnect":
         pass
     return True
+
+
+def _length(request: Request) -> float:
+    """Bytes of the body; without an end where none is announced."""
+    if "transfer-encoding" in request.headers:
+        return math.inf
+    announced = request.headers.get("content-length", "0")
+    return float(announced) if announced.isdigit() else math.inf
 
 
 class RequestPoller(Poller):
