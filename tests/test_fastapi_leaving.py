@@ -304,6 +304,41 @@ async def test_a_lifespan_that_begins_is_not_stopping(again: str) -> None:
             assert await status_of(client.get(TASK, params={"wait": "5"})) == 200
 
 
+async def test_a_lifespan_that_begins_undoes_no_draining() -> None:
+    """Another one of the same app, while the one that stops is still there."""
+    wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))
+    app = app_of(wanpoll)
+    async with client_of(app) as client:
+        wanpoll.drain(app)
+        async with client_of(app), asyncio.timeout(2):
+            assert await status_of(client.get(TASK, params={"wait": "25"})) == 202
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_draining_may_come_from_another_thread(named: bool) -> None:
+    """As where a server runs in one."""
+    wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))
+    app = app_of(wanpoll)
+    async with client_of(app) as client, asyncio.timeout(2):
+        request = asyncio.ensure_future(client.get(TASK, params={"wait": "25"}))
+        (room,) = wanpoll._rooms.values()
+        await until(lambda: room.stays)
+        await asyncio.to_thread(wanpoll.drain, app if named else None)
+        assert await status_of(request) == 202
+
+
+async def test_without_an_event_loop_there_is_no_poller() -> None:
+    """Said as outside a lifespan; and so it is of draining what never began."""
+    wanpoll = cloud_wanpoll(Cloud())
+    with pytest.raises(UsageError, match="no poller runs here"):
+        wanpoll.drain()
+    async with wanpoll.lifespan(FastAPI()):
+        with pytest.raises(UsageError, match="on this thread's event loop"):
+            await asyncio.to_thread(lambda: wanpoll.poller)
+        with pytest.raises(UsageError, match="give the app that"):
+            await asyncio.to_thread(wanpoll.drain, FastAPI())
+
+
 async def test_draining_an_app_that_does_not_run_is_an_error() -> None:
     """It says what to give."""
     wanpoll = cloud_wanpoll(Cloud())

@@ -71,7 +71,7 @@ _HOW = (
     "give the app FastAPI(lifespan=wanpoll.lifespan), or open it in the app's own lifespan: "
     "async with wanpoll.lifespan(app) as state: yield state"
 )
-_NOT_RUNNING = f"no poller runs here: {_HOW}"
+_NOT_RUNNING = f"no poller runs here, on this thread's event loop: {_HOW}"
 _NOT_TOLD = (
     f"no poller is known here: {_HOW} (where this app is mounted, in the lifespan of the outer one); "
     "or name the poller that you mean: Depends(wanpoll)"
@@ -147,7 +147,10 @@ class WanPoll:
 
     @property
     def poller(self) -> Poller:
-        """The running poller, for work that belongs to no request. Raises `UsageError` outside the lifespan."""
+        """The running poller, for work that belongs to no request.
+
+        Raises `UsageError` outside the lifespan, and where no event loop runs (a handler that is not async).
+        """
         return self._room().poller
 
     async def __call__(self, connection: HTTPConnection) -> Poller:
@@ -158,10 +161,22 @@ class WanPoll:
         """Let all requests that wait be answered now: the server of `app` is about to stop.
 
         Signals do that by themselves, for every app. It is for servers that are stopped in another way
-        (`Server.should_exit`). Without an `app`, it concerns all that run on this event loop. It holds until the
-        lifespan ends; others that share this `WanPoll` wait on. Raises `UsageError` where no lifespan runs.
+        (`Server.should_exit`), and may be called from any thread. Without an `app`, it concerns all. It holds until no
+        lifespan of the app runs any more; others that share this `WanPoll` wait on. A mounted app belongs to the outer
+        one if that one's lifespan yields the state of `lifespan`, else it stops with the last of all. Raises
+        `UsageError` where no lifespan runs.
         """
-        self._room().drain(app)
+        here, rooms = self._room_here(), tuple(self._rooms.items())
+        if not rooms:
+            raise UsageError(_NOT_RUNNING)
+        concerned = [(loop, room) for loop, room in rooms if app is None or room.has(app)]
+        if not concerned:
+            raise UsageError("drain: no lifespan of this app runs; give the app that the lifespan was given")
+        for loop, room in concerned:
+            if room is here:
+                room.drain(app)
+            else:
+                loop.call_soon_threadsafe(room.drain, app)
 
     def router(
         self,
@@ -210,10 +225,16 @@ class WanPoll:
         return Webhooks(self._room, senders).router()
 
     def _room(self) -> Room:
-        room = self._rooms.get(asyncio.get_running_loop())
+        room = self._room_here()
         if room is None:
             raise UsageError(_NOT_RUNNING)
         return room
+
+    def _room_here(self) -> Room | None:
+        try:
+            return self._rooms.get(asyncio.get_running_loop())
+        except RuntimeError:  # a thread without an event loop
+            return None
 
 
 async def _poller_of(connection: HTTPConnection) -> Poller:

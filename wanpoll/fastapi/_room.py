@@ -18,7 +18,7 @@ from starlette.websockets import WebSocket, WebSocketState
 from wanpoll._arguments import seconds
 from wanpoll._core.model import Outcome, Task, Update
 from wanpoll._poller import A_DAY, Poller
-from wanpoll.exceptions import PollerClosed, UsageError, WaitTimeout, fresh_copy
+from wanpoll.exceptions import PollerClosed, WaitTimeout, fresh_copy
 from wanpoll.fastapi._cancels import Cancels
 
 T = TypeVar("T")
@@ -78,7 +78,6 @@ class Room:
     def enter(self, app: object) -> None:
         """A lifespan of `app` begins."""
         self._apps.append(app)
-        self._stopping.discard(app)
 
     def leave(self, app: object) -> bool:
         """A lifespan of `app` has ended; whether it was the last of all."""
@@ -87,11 +86,13 @@ class Room:
             self._stopping.discard(app)
         return not self._apps
 
+    def has(self, app: object) -> bool:
+        """Whether a lifespan of `app` runs."""
+        return app in self._apps
+
     def drain(self, app: object = None) -> None:
         """The server of `app` (None: of every app) is about to stop: its requests answer with what is known."""
-        if app is not None and app not in self._apps:
-            raise UsageError("drain: no lifespan of this app runs here; give the app that the lifespan was given")
-        self._stopping.update(self._apps if app is None else [app])
+        self._stopping.update(each for each in self._apps if app in (None, each))
         for stay in tuple(self.stays):
             if self.is_stopping(stay.app):
                 stay.stop()
