@@ -79,7 +79,11 @@ _NOT_TOLD = (
 
 
 class PollerOptions(TypedDict, total=False):
-    """What `Poller` takes beside providers; see there."""
+    """What `Poller` takes beside providers; see there.
+
+    With a `remember` below what is asked about at once (a batch has up to 1,000 tasks), some that have ended are told
+    as PENDING, and asked about anew.
+    """
 
     observer: Observer | Iterable[Observer] | None
     unknown_grace: float
@@ -208,6 +212,7 @@ class WanPoll:
         """
         routes = Routes(
             self._room,
+            [each.name for each in self._providers],
             checked_hook(authorize),
             seconds("longest_wait", longest_wait),
             seconds("heartbeat", heartbeat),

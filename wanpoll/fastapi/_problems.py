@@ -41,6 +41,9 @@ RETRY_SECONDS = 1
 """When to ask again after a wait that ended without news, or where the server is about to be replaced."""
 
 
+RETRY_AFTER: Mapping[str, Any] = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
+"""That header in the OpenAPI document."""
+
 _MOST_ERRORS = 20  # that are told of one request
 
 
@@ -207,6 +210,7 @@ def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
             "description": "; ".join(dict.fromkeys(kind.title for kind in kinds)) or HTTPStatus(status).phrase,
             "content": {MEDIA_TYPE: {"schema": schema, "examples": {kind.name: _example(kind) for kind in kinds}}},
         }
+        | ({"headers": RETRY_AFTER} if any(kind.retry for kind in kinds) else {})
         for status, kinds in told.items()
     }
 

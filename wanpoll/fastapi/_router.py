@@ -1,7 +1,7 @@
 """Tasks over HTTP: what is known, long polls, streams, many at once, and cancelling where the app allows it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -32,13 +32,13 @@ from wanpoll.fastapi._models import (
     outcome_of,
     progress_of,
 )
-from wanpoll.fastapi._problems import described, problem_of, refusal, respond, retry_after
+from wanpoll.fastapi._names import naming
+from wanpoll.fastapi._problems import RETRY_AFTER, described, problem_of, refusal, respond, retry_after
 from wanpoll.fastapi._room import RequestPoller, Room, ServerStopping
 
 _AN_ID = "0385dc79-5ff8-4d82-bcb6-c2b6e1ed3f0f"
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
-ProviderName = Annotated[str, Path(description="one of the app's providers", examples=["dashscope"])]
 TaskId = Annotated[
     str, Path(alias="id", description="the provider's id", examples=[_AN_ID], json_schema_extra=ID_SCHEMA)
 ]
@@ -59,22 +59,23 @@ _STREAM: Responses = {
     },
     204: {"description": "`Last-Event-ID` is that of the end: there is nothing more to come"},
 }
-_RETRY_AFTER = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
-_NOT_DONE: Responses = {202: {"model": TaskProgress, "description": "Not done yet", "headers": _RETRY_AFTER}}
+_NOT_DONE: Responses = {202: {"model": TaskProgress, "description": "Not done yet", "headers": RETRY_AFTER}}
 _MAY_BE_TOLD = "Whether the provider was told to cancel is not known: ask again."
 
 
 class Routes:
-    """The handlers of one router. `room_of` finds the room of the running event loop."""
+    """The handlers of one router. `room_of` finds the room of the running event loop, `names` are the providers'."""
 
     def __init__(
         self,
         room_of: Callable[[], Room],
+        names: Sequence[str],
         authorize: Authorize | None,
         longest_wait: float,
         heartbeat: float,
     ) -> None:
         self._room_of = room_of
+        self._names = names
         self._authorize = authorize
         self._longest_wait = longest_wait
         self._heartbeat = heartbeat
@@ -85,14 +86,14 @@ class Routes:
         usual = described(403, 404, 422, 502, 503)
         router.add_api_route(
             "/tasks/{provider}/{id}",
-            self.get_task,
+            naming(self.get_task, self._names),
             methods=["GET"],
             response_model=TaskOutcome,
             responses=_NOT_DONE | usual | described(410),
         )
         router.add_api_route(
             "/tasks/{provider}/{id}/events",
-            self.get_events,
+            naming(self.get_events, self._names),
             methods=["GET"],
             response_class=EventStream,
             status_code=200,
@@ -108,7 +109,7 @@ class Routes:
         if allow_cancel:
             router.add_api_route(
                 "/tasks/{provider}/{id}",
-                self.cancel_task,
+                naming(self.cancel_task, self._names),
                 methods=["DELETE"],
                 status_code=202,
                 response_model=TaskProgress,
@@ -116,7 +117,7 @@ class Routes:
             )
         return router
 
-    async def get_task(self, request: Request, provider: ProviderName, task_id: TaskId, wait: Wait = 0.0) -> Response:
+    async def get_task(self, request: Request, provider: str, task_id: TaskId, wait: Wait = 0.0) -> Response:
         """What is known of a task. With `wait`, the answer comes when the task ends, or after so many seconds.
 
         200 tells the end. 202 says that it is not done, and when to ask again. Asking starts to follow the task.
@@ -130,7 +131,7 @@ class Routes:
     async def get_events(
         self,
         request: Request,
-        provider: ProviderName,
+        provider: str,
         task_id: TaskId,
         last_event_id: Annotated[str | None, Header(description="sent by browsers that reconnect")] = None,
     ) -> Response:
@@ -154,7 +155,7 @@ class Routes:
             await _until_all_ended(poller, tasks, min(batch.wait, self._longest_wait))
         return _json(TaskStates(tasks=[await _state(poller, task) for task in tasks]))
 
-    async def cancel_task(self, request: Request, provider: ProviderName, task_id: TaskId) -> Response:
+    async def cancel_task(self, request: Request, provider: str, task_id: TaskId) -> Response:
         """Cancel the remote task. 202: the provider was told, and the end will be seen as any other.
 
         502 where the provider could not be reached, 503 where it takes too long or the server is about to stop: whether
