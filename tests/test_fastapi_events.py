@@ -7,7 +7,7 @@ import socket
 from typing import Any
 
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import BackgroundTasks, Depends, FastAPI, Request
 from starlette.middleware.base import BaseHTTPMiddleware
 
 from tests.clouds import Cloud, done, state
@@ -135,6 +135,24 @@ async def test_a_reader_that_leaves_ends_its_stream_at_once(http: str, middlewar
         await until(lambda: len(asyncio.all_tasks()) <= before)
 
         assert wanpoll.poller.statistics().tracked == 1
+
+
+@pytest.mark.parametrize("leaving", [False, True])
+async def test_work_after_the_answer_is_done_after_a_stream(leaving: bool) -> None:
+    """As dependencies of the app ask for it, also where the reader left."""
+    wanpoll, done = cloud_wanpoll(Cloud(FOREVER if leaving else 0.0, latency=0.001)), list[bool]()
+
+    async def counting(work: BackgroundTasks) -> None:
+        work.add_task(done.append, True)
+
+    app = FastAPI(lifespan=wanpoll.lifespan)
+    app.include_router(wanpoll.router(), dependencies=[Depends(counting)])
+    async with client_of(app) as client, client.get(STREAM) as response:
+        if leaving:
+            response.close()
+        else:
+            await response.read()
+        await until(lambda: done, 1)
 
 
 class Fickle(Cloud):

@@ -37,13 +37,16 @@ class EventStream(Response):
         self._events = events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with contextlib.suppress(ClientLeft, OSError):  # servers may raise an OSError where nobody reads
+            await self._send(send)
+        if self.background is not None:  # what dependencies of the app want done after the answer
+            await self.background()
+
+    async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        try:
-            async with contextlib.aclosing(self._events):
-                async for event in self._events:
-                    await send({"type": "http.response.body", "body": event, "more_body": True})
-        except (ClientLeft, OSError):  # servers may raise an OSError where nobody reads
-            return
+        async with contextlib.aclosing(self._events):
+            async for event in self._events:
+                await send({"type": "http.response.body", "body": event, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
