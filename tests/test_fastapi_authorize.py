@@ -8,6 +8,7 @@ import gc
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import HTTPException as FastApiException
 from fastapi import Request
@@ -266,3 +267,30 @@ async def test_a_detail_that_is_no_text_is_told_as_data(told: Any) -> None:
         "detail": "See the data.",
         "data": jsonable_encoder(told),
     }
+
+
+@pytest.mark.parametrize("status", [204, 205, 304])
+async def test_a_status_without_a_body_is_answered_without_one(status: int) -> None:
+    """As FastAPI does it: a body would break the connection."""
+
+    def authorize(request: Request, task: Task) -> bool:
+        raise HTTPException(status, "not sent", {"X-Reason": "cached"})
+
+    wanpoll = cloud_wanpoll(Cloud())
+    app = app_of(wanpoll, authorize=authorize)
+    transport = httpx.ASGITransport(app)
+    async with wanpoll.lifespan(app), httpx.AsyncClient(transport=transport, base_url="http://app") as client:
+        response = await client.get(TASK)
+
+    assert (response.status_code, response.content, response.headers["X-Reason"]) == (status, b"", "cached")
+
+
+async def test_a_detail_that_cannot_be_sent_is_told_as_far_as_it_can() -> None:
+    """Half of a surrogate pair is no character."""
+
+    def authorize(request: Request, task: Task) -> bool:
+        raise HTTPException(403, "no \ud800!")
+
+    app = app_of(cloud_wanpoll(Cloud()), authorize=authorize)
+    async with client_of(app) as client, client.get(TASK) as response:
+        assert (response.status, (await response.json())["detail"]) == (403, "no ?!")

@@ -208,7 +208,10 @@ class WanPoll:
 
         `longest_wait` (seconds) caps `wait`, and how long a cancel is waited for, below the 30 or 60 seconds after
         which proxies and servers cut requests. A stream is silent for `heartbeat` seconds at most. Errors are
-        `Problem`s. Raises `UsageError`.
+        `Problem`s; what none of these routes matches is the app's own 404 (servers decode "%2F": an id with a slash is
+        another path).
+
+        Raises `UsageError`.
         """
         routes = Routes(
             self._room,
