@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fastapi import BackgroundTasks, Depends, FastAPI, Request
 from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 
 from tests.clouds import Cloud, done, state
 from tests.fastapi_apps import (
@@ -153,6 +154,15 @@ async def test_work_after_the_answer_is_done_after_a_stream(leaving: bool) -> No
         else:
             await response.read()
         await until(lambda: done, 1)
+
+
+async def test_a_middleware_that_compresses_does_not_hold_a_stream_back() -> None:
+    """Starlette's leaves it alone."""
+    app = app_of(cloud_wanpoll(Cloud(FOREVER, latency=0.001)))
+    app.add_middleware(GZipMiddleware)
+    accepted = {"Accept-Encoding": "gzip"}
+    async with client_of(app) as client, client.get(STREAM, headers=accepted) as response, asyncio.timeout(2):
+        assert [(await anext(events(response))).id for _ in range(2)] == ["PENDING", "RUNNING"]
 
 
 class Fickle(Cloud):
