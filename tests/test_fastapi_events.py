@@ -26,7 +26,7 @@ from tests.fastapi_apps import (
     until,
 )
 from wanpoll import Task
-from wanpoll.fastapi import WanPoll
+from wanpoll.fastapi import WanPoll, _events
 from wanpoll.fastapi._events import EventStream, events_of
 from wanpoll.fastapi._room import RequestPoller
 from wanpoll.testing import missed, reply
@@ -92,6 +92,19 @@ async def test_a_silent_stream_has_a_heartbeat() -> None:
                 break
 
     assert [each.id for each in seen if each.name == "update"] == ["PENDING", "RUNNING"]
+
+
+async def test_a_stream_ends_at_last_so_that_its_reader_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One whose leaving no server told of would be kept for ever."""
+    monkeypatch.setattr(_events, "LONGEST_STREAM_SECONDS", 0.05)
+    wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))
+    async with client_of(app_of(wanpoll, heartbeat=0.01)) as client, asyncio.timeout(2):
+        async with client.get(STREAM) as response:
+            told = [event.id async for event in events(response)]
+        async with client.get(STREAM, headers={"Last-Event-ID": told[-1]}) as again:
+            assert [event async for event in events(again)] == []
+
+    assert told == ["PENDING", "RUNNING"]
 
 
 async def test_trouble_before_the_stream_is_a_status() -> None:

@@ -135,7 +135,11 @@ class Routes:
         task_id: TaskId,
         last_event_id: Annotated[str | None, Header(description="sent by browsers that reconnect")] = None,
     ) -> Response:
-        """The news of a task as server-sent events, from what is known now to its end."""
+        """The news of a task as server-sent events, from what is known now to its end.
+
+        A stream that ends without `outcome` or `problem` (after an hour, or as the server is about to stop) is picked
+        up by coming back with `Last-Event-ID`, as browsers do by themselves.
+        """
         poller = RequestPoller(self._room_of(), request)
         (task,) = await self._allowed(request, poller, (provider, task_id))
         known = await poller.learn(task, 0)
