@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -21,12 +20,8 @@ from wanpoll.fastapi import EXCEPTION_HANDLERS, ClientLeft, DepPoller
 FOREVER = 1e9
 
 
-@pytest.fixture
-def complaints(caplog: pytest.LogCaptureFixture) -> Any:
-    """What uvicorn logs of handlers that fail."""
-    caplog.set_level(logging.ERROR)
-    logging.getLogger("uvicorn.error").addHandler(caplog.handler)  # uvicorn lets nothing through to the root
-    return caplog.records
+LOGGED: dict[str, Any] = {"log_level": "error", "log_config": None}
+"""For uvicorn: what handlers fail with is logged where `caplog` sees it."""
 
 
 async def lines(poller: DepPoller) -> StreamingResponse:
@@ -41,12 +36,14 @@ async def lines(poller: DepPoller) -> StreamingResponse:
 
 
 @pytest.mark.parametrize("leaving", [False, True])
-async def test_a_stream_of_the_app_s_own_ends_whole_and_quietly(leaving: bool, complaints: Any) -> None:
+async def test_a_stream_of_the_app_s_own_ends_whole_and_quietly(
+    leaving: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     """When the server stops, and when the client leaves."""
     wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))
     app = FastAPI(lifespan=wanpoll.lifespan, exception_handlers=EXCEPTION_HANDLERS)
     app.get("/")(lines)
-    async with client_of(app, log_level="error") as client, asyncio.timeout(2):
+    async with client_of(app, **LOGGED) as client, asyncio.timeout(2):
         (room,) = wanpoll._rooms.values()
         async with client.get("/") as response:
             assert await response.content.readline() == b"PENDING\n"
@@ -57,11 +54,11 @@ async def test_a_stream_of_the_app_s_own_ends_whole_and_quietly(leaving: bool, c
                 wanpoll.drain()
                 assert await response.read() in (b"", b"RUNNING\n")
 
-    assert not complaints
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("handlers", [{}, EXCEPTION_HANDLERS], ids=["without", "with"])
-async def test_a_websocket_is_closed_when_the_server_stops(handlers: Any, complaints: Any) -> None:
+async def test_a_websocket_is_closed_when_the_server_stops(handlers: Any, caplog: pytest.LogCaptureFixture) -> None:
     """1012 where it was accepted, else 503; with the handlers for wanpoll's errors, and without."""
     wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))
     app = FastAPI(lifespan=wanpoll.lifespan, exception_handlers=handlers)
@@ -72,7 +69,7 @@ async def test_a_websocket_is_closed_when_the_server_stops(handlers: Any, compla
             await socket.accept()
         await poller.wait_for("a-task")
 
-    async with client_of(app, ws="websockets-sansio", log_level="error") as client, asyncio.timeout(2):
+    async with client_of(app, ws="websockets-sansio", **LOGGED) as client, asyncio.timeout(2):
         (room,) = wanpoll._rooms.values()
         coming = asyncio.ensure_future(client.ws_connect("/false"))
         await until(lambda: room.stays)
@@ -85,7 +82,29 @@ async def test_a_websocket_is_closed_when_the_server_stops(handlers: Any, compla
             await coming
         assert refused.value.status == 503
 
-    assert not complaints
+    # (of the 503, uvicorn says that there was no handshake)
+    assert not [each for each in caplog.records if each.exc_info]
+
+
+async def test_a_websocket_whose_client_left_unseen_is_closed_quietly(caplog: pytest.LogCaptureFixture) -> None:
+    """Only who reads from it sees that; its wait ends when the server stops."""
+    wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))
+    app = FastAPI(lifespan=wanpoll.lifespan, exception_handlers=EXCEPTION_HANDLERS)
+
+    @app.websocket("/")
+    async def talk(socket: WebSocket, poller: DepPoller) -> None:
+        await socket.accept()
+        await poller.wait_for("a-task")
+
+    async with client_of(app, ws="websockets-sansio", **LOGGED) as client, asyncio.timeout(2):
+        (room,) = wanpoll._rooms.values()
+        async with client.ws_connect("/"):
+            await until(lambda: room.stays)
+        assert room.stays
+        wanpoll.drain()
+        await until(lambda: not room.stays)
+
+    assert not caplog.records
 
 
 async def test_work_after_the_answer_waits_by_the_poller_of_the_app() -> None:

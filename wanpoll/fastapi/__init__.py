@@ -16,7 +16,7 @@ annotations of this module's functions, so they are not postponed.)
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import Annotated, Any, TypedDict, Unpack
+from typing import Annotated, Any, TypedDict, Unpack, cast
 
 from wanpoll.exceptions import MissingExtra
 
@@ -40,7 +40,15 @@ from wanpoll.fastapi._models import (
     TaskStates,
 )
 from wanpoll.fastapi._problems import EXCEPTION_HANDLERS, Problem
-from wanpoll.fastapi._room import APP_STATE, ClientLeft, RequestPoller, Room, ServerStopping
+from wanpoll.fastapi._room import (
+    APP_STATE,
+    ClientLeft,
+    RequestPoller,
+    Room,
+    ServerStopping,
+    SocketStopping,
+    close_socket,
+)
 from wanpoll.fastapi._router import Routes
 from wanpoll.fastapi._signals import SignalWatch
 from wanpoll.fastapi._webhooks import Webhooks, check_senders
@@ -65,6 +73,8 @@ __all__ = [
     "TaskStates",
     "PollerOptions",
 ]
+
+EXCEPTION_HANDLERS[SocketStopping] = cast(Any, close_socket)  # it answers with no Response
 
 _STATE = "wanpoll"
 _HOW = (

@@ -13,7 +13,7 @@ from fastapi import Request
 from starlette import status
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.requests import ClientDisconnect, HTTPConnection
-from starlette.websockets import WebSocket, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from wanpoll._arguments import seconds
 from wanpoll._core.model import Outcome, Task, Update
@@ -54,15 +54,21 @@ class ServerStopping(PollerClosed, HTTPException):
         return str(self.detail)
 
 
-class _SocketStopping(WebSocketException, ServerStopping):
+class SocketStopping(WebSocketException, ServerStopping):
     """The same for a websocket that is open: it is closed, since no status can be answered any more.
 
-    (That is done by Starlette's own handler, which is found by the first base.)
+    (That is done by Starlette's own handler, which is found by the first base, where `close_socket` is not there.)
     """
 
     def __init__(self) -> None:
         ServerStopping.__init__(self)
         WebSocketException.__init__(self, status.WS_1012_SERVICE_RESTART, "the server is about to stop; come back")
+
+
+async def close_socket(socket: WebSocket, error: SocketStopping) -> None:
+    """Close `socket`, quietly where its client has left unseen."""
+    with contextlib.suppress(WebSocketDisconnect):
+        await socket.close(error.code, error.reason)
 
 
 class Room:
@@ -140,7 +146,7 @@ class Stay:
         is_open = isinstance(self._connection, WebSocket) and (
             self._connection.application_state is WebSocketState.CONNECTED
         )
-        self._end(_SocketStopping() if is_open else ServerStopping())
+        self._end(SocketStopping() if is_open else ServerStopping())
 
     def _end(self, error: Exception) -> None:
         """Raise `error` where the request waits."""
@@ -192,7 +198,7 @@ def _length(request: Request) -> float:
     if "transfer-encoding" in request.headers:
         return math.inf
     announced = request.headers.get("content-length", "0")
-    return float(announced) if announced.isdigit() else math.inf
+    return float(announced) if announced.isdecimal() else math.inf
 
 
 class RequestPoller(Poller):
