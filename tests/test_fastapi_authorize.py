@@ -8,6 +8,7 @@ import gc
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import HTTPException as FastApiException
 from fastapi import Request
@@ -17,7 +18,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 
 from tests.clouds import Cloud
 from tests.fastapi_apps import PROBLEM, TASK, app_of, client_of, cloud_wanpoll, status_of, until
-from wanpoll import Task
+from wanpoll import Task, UsageError
 from wanpoll.fastapi._authorize import MOST_HOOKS_AT_ONCE
 
 FOREVER = 1e9
@@ -109,6 +110,57 @@ async def test_a_hook_that_was_cancelled_from_within_permits_nothing() -> None:
         assert not wanpoll.poller.statistics().tracked
 
 
+async def owns(request: Request, task: Task) -> bool:
+    """A hook that refuses."""
+    return False
+
+
+async def forgotten(request: Request, task: Task) -> Any:
+    """A hook whose author forgot an `await`."""
+    return owns(request, task)
+
+
+async def yields(request: Request, task: Task) -> Any:
+    """A hook that is a generator."""
+    yield False
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [1, 30])
+@pytest.mark.parametrize(
+    ("hook", "kind"),
+    [
+        (forgotten, "coroutine; an await is missing"),
+        (yields, "async_generator"),
+        (lambda request, task: owns, "function"),
+        (lambda request, task: "no", "str"),
+        (lambda request, task: 1, "int"),
+        (lambda request, task: 0, "int"),
+    ],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+async def test_what_is_neither_yes_nor_no_lets_nobody_through(hook: Any, kind: str, size: int) -> None:
+    """The app's author is told, and a coroutine that nobody awaited is closed."""
+    cloud = Cloud()
+    wanpoll = cloud_wanpoll(cloud)
+    app, seen = app_of(wanpoll, authorize=hook), list[str]()
+
+    async def noting(request: Request, proceed: Any) -> Any:
+        try:
+            return await proceed(request)
+        except UsageError as error:
+            seen.append(str(error))
+            raise
+
+    app.add_middleware(BaseHTTPMiddleware, dispatch=noting)
+    async with client_of(app) as client:
+        assert await status_of(client.post("/tasks:batch", json=batch(size))) == 500
+        assert not wanpoll.poller.statistics().tracked
+    gc.collect()
+
+    assert seen == [f"authorize: the hook must return True or False, not a {kind}"]
+
+
 QUESTIONS = [("GET", TASK), ("GET", f"{TASK}/events"), ("DELETE", TASK), ("POST", "/tasks:batch")]
 
 
@@ -164,6 +216,29 @@ async def test_a_hook_may_read_the_body(method: str, path: str, middleware: bool
     assert [bool(each) for each in bodies] == [method == "POST"]
 
 
+@pytest.mark.parametrize("middleware", [False, True])
+@pytest.mark.parametrize("http", ["h11", "httptools"])
+@pytest.mark.parametrize(("size", "status"), [(5, 403), (1 << 17, 500)])
+async def test_a_hook_that_reads_the_body_of_a_get_late_does_not_hang(
+    http: str, middleware: bool, size: int, status: int
+) -> None:
+    """A short one is still there; for a long one it is told that it came too late."""
+    bodies = []
+
+    async def authorize(request: Request, task: Task) -> bool:
+        await asyncio.sleep(0.01)
+        bodies.append(await request.body())
+        return False
+
+    app = app_of(cloud_wanpoll(Cloud()), authorize=authorize)
+    if middleware:
+        app.add_middleware(BaseHTTPMiddleware, dispatch=lambda request, proceed: proceed(request))
+    async with client_of(app, http=http) as client, asyncio.timeout(2):
+        assert await status_of(client.get(TASK, data=b"x" * size)) == status
+
+    assert bodies == ([b"x" * size] if status == 403 else [])
+
+
 @pytest.mark.parametrize(
     "told",
     [
@@ -192,3 +267,30 @@ async def test_a_detail_that_is_no_text_is_told_as_data(told: Any) -> None:
         "detail": "See the data.",
         "data": jsonable_encoder(told),
     }
+
+
+@pytest.mark.parametrize("status", [204, 205, 304])
+async def test_a_status_without_a_body_is_answered_without_one(status: int) -> None:
+    """As FastAPI does it: a body would break the connection."""
+
+    def authorize(request: Request, task: Task) -> bool:
+        raise HTTPException(status, "not sent", {"X-Reason": "cached"})
+
+    wanpoll = cloud_wanpoll(Cloud())
+    app = app_of(wanpoll, authorize=authorize)
+    transport = httpx.ASGITransport(app)
+    async with wanpoll.lifespan(app), httpx.AsyncClient(transport=transport, base_url="http://app") as client:
+        response = await client.get(TASK)
+
+    assert (response.status_code, response.content, response.headers["X-Reason"]) == (status, b"", "cached")
+
+
+async def test_a_detail_that_cannot_be_sent_is_told_as_far_as_it_can() -> None:
+    """Half of a surrogate pair is no character."""
+
+    def authorize(request: Request, task: Task) -> bool:
+        raise HTTPException(403, "no \ud800!")
+
+    app = app_of(cloud_wanpoll(Cloud()), authorize=authorize)
+    async with client_of(app) as client, client.get(TASK) as response:
+        assert (response.status, (await response.json())["detail"]) == (403, "no ?!")

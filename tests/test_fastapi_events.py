@@ -7,8 +7,9 @@ import socket
 from typing import Any
 
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import BackgroundTasks, Depends, FastAPI, Request
 from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 
 from tests.clouds import Cloud, done, state
 from tests.fastapi_apps import (
@@ -25,7 +26,7 @@ from tests.fastapi_apps import (
     until,
 )
 from wanpoll import Task
-from wanpoll.fastapi import WanPoll
+from wanpoll.fastapi import WanPoll, _events
 from wanpoll.fastapi._events import EventStream, events_of
 from wanpoll.fastapi._room import RequestPoller
 from wanpoll.testing import missed, reply
@@ -93,6 +94,19 @@ async def test_a_silent_stream_has_a_heartbeat() -> None:
     assert [each.id for each in seen if each.name == "update"] == ["PENDING", "RUNNING"]
 
 
+async def test_a_stream_ends_at_last_so_that_its_reader_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One whose leaving no server told of would be kept for ever."""
+    monkeypatch.setattr(_events, "LONGEST_STREAM_SECONDS", 0.05)
+    wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))
+    async with client_of(app_of(wanpoll, heartbeat=0.01)) as client, asyncio.timeout(2):
+        async with client.get(STREAM) as response:
+            told = [event.id async for event in events(response)]
+        async with client.get(STREAM, headers={"Last-Event-ID": told[-1]}) as again:
+            assert [event async for event in events(again)] == []
+
+    assert told == ["PENDING", "RUNNING"]
+
+
 async def test_trouble_before_the_stream_is_a_status() -> None:
     """An `EventSource` does not come back after one."""
     cloud = Cloud(latency=0.001)
@@ -135,6 +149,33 @@ async def test_a_reader_that_leaves_ends_its_stream_at_once(http: str, middlewar
         await until(lambda: len(asyncio.all_tasks()) <= before)
 
         assert wanpoll.poller.statistics().tracked == 1
+
+
+@pytest.mark.parametrize("leaving", [False, True])
+async def test_work_after_the_answer_is_done_after_a_stream(leaving: bool) -> None:
+    """As dependencies of the app ask for it, also where the reader left."""
+    wanpoll, done = cloud_wanpoll(Cloud(FOREVER if leaving else 0.0, latency=0.001)), list[bool]()
+
+    async def counting(work: BackgroundTasks) -> None:
+        work.add_task(done.append, True)
+
+    app = FastAPI(lifespan=wanpoll.lifespan)
+    app.include_router(wanpoll.router(), dependencies=[Depends(counting)])
+    async with client_of(app) as client, client.get(STREAM) as response:
+        if leaving:
+            response.close()
+        else:
+            await response.read()
+        await until(lambda: done, 1)
+
+
+async def test_a_middleware_that_compresses_does_not_hold_a_stream_back() -> None:
+    """Starlette's leaves it alone."""
+    app = app_of(cloud_wanpoll(Cloud(FOREVER, latency=0.001)))
+    app.add_middleware(GZipMiddleware)
+    accepted = {"Accept-Encoding": "gzip"}
+    async with client_of(app) as client, client.get(STREAM, headers=accepted) as response, asyncio.timeout(2):
+        assert [(await anext(events(response))).id for _ in range(2)] == ["PENDING", "RUNNING"]
 
 
 class Fickle(Cloud):

@@ -7,6 +7,7 @@ import contextlib
 import gc
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
+from unittest.mock import AsyncMock
 
 import aiohttp
 import pytest
@@ -25,7 +26,7 @@ from tests.fastapi_apps import (
     status_of,
     until,
 )
-from wanpoll import UsageError
+from wanpoll import DecodeError, TransportError, UsageError
 from wanpoll.fastapi import ClientLeft, DepPoller
 from wanpoll.testing import reply
 
@@ -303,6 +304,41 @@ async def test_a_lifespan_that_begins_is_not_stopping(again: str) -> None:
             assert await status_of(client.get(TASK, params={"wait": "5"})) == 200
 
 
+async def test_a_lifespan_that_begins_undoes_no_draining() -> None:
+    """Another one of the same app, while the one that stops is still there."""
+    wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))
+    app = app_of(wanpoll)
+    async with client_of(app) as client:
+        wanpoll.drain(app)
+        async with client_of(app), asyncio.timeout(2):
+            assert await status_of(client.get(TASK, params={"wait": "25"})) == 202
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_draining_may_come_from_another_thread(named: bool) -> None:
+    """As where a server runs in one."""
+    wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))
+    app = app_of(wanpoll)
+    async with client_of(app) as client, asyncio.timeout(2):
+        request = asyncio.ensure_future(client.get(TASK, params={"wait": "25"}))
+        (room,) = wanpoll._rooms.values()
+        await until(lambda: room.stays)
+        await asyncio.to_thread(wanpoll.drain, app if named else None)
+        assert await status_of(request) == 202
+
+
+async def test_without_an_event_loop_there_is_no_poller() -> None:
+    """Said as outside a lifespan; and so it is of draining what never began."""
+    wanpoll = cloud_wanpoll(Cloud())
+    with pytest.raises(UsageError, match="no poller runs here"):
+        wanpoll.drain()
+    async with wanpoll.lifespan(FastAPI()):
+        with pytest.raises(UsageError, match="on this thread's event loop"):
+            await asyncio.to_thread(lambda: wanpoll.poller)
+        with pytest.raises(UsageError, match="give the app that"):
+            await asyncio.to_thread(wanpoll.drain, FastAPI())
+
+
 async def test_draining_an_app_that_does_not_run_is_an_error() -> None:
     """It says what to give."""
     wanpoll = cloud_wanpoll(Cloud())
@@ -373,3 +409,60 @@ async def test_a_cancel_that_nobody_waits_for_goes_on_and_is_quiet(leaving: bool
 
     assert cloud.told == 1
     assert not unread
+
+
+async def test_however_many_ask_for_a_cancel_the_provider_is_asked_once_at_a_time() -> None:
+    """They share its answer with those whose clients left; then nothing is under way any more."""
+    cloud = Undecided()
+    wanpoll = cloud_wanpoll(cloud, interval=30.0)
+    async with client_of(app_of(wanpoll, allow_cancel=True)) as client, asyncio.timeout(5):
+        (room,) = wanpoll._rooms.values()
+        for stays in (False, True):
+            requests = [asyncio.ensure_future(client.delete(TASK)) for _ in range(20)]
+            await until(lambda: len(room.stays) == 20)
+            if not stays:
+                for each in requests:
+                    each.cancel()
+                await until(lambda: not room.stays)
+        cloud.decided.set()
+        assert {await status_of(each) for each in requests} <= {200, 202}
+        assert cloud.told == 1
+        await status_of(client.delete("/tasks/dashscope/another"))
+        assert cloud.told == 2
+
+    assert not room.cancels._running
+
+
+async def test_a_cancel_that_the_provider_does_not_answer_is_capped_as_other_waits() -> None:
+    """503: whether it was told is not known."""
+    cloud = Undecided()
+    app = app_of(cloud_wanpoll(cloud), allow_cancel=True, longest_wait=0.02)
+    async with client_of(app) as client, asyncio.timeout(1), client.delete(TASK) as response:
+        problem = await response.json()
+
+    assert (response.status, response.content_type, response.headers["Retry-After"]) == (503, PROBLEM, "1")
+    assert problem["type"] == "urn:wanpoll:problem:cancel-undecided"
+    assert "not known: ask again" in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (TransportError("dashscope", "disconnected", None, ""), "disconnected"),
+        (DecodeError("dashscope", "$", ""), None),
+    ],
+    ids=["unreached", "unreadable"],
+)
+async def test_a_cancel_that_failed_does_not_promise_another(
+    error: Exception, kind: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody asks again but the client, and the provider may have been told."""
+    wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))
+    async with client_of(app_of(wanpoll, allow_cancel=True)) as client:
+        monkeypatch.setattr(wanpoll.poller._calls, "cancel", AsyncMock(side_effect=error))
+        async with client.delete(TASK) as response:
+            problem = await response.json()
+
+    assert (response.status, response.content_type, response.headers["Retry-After"]) == (502, PROBLEM, "1")
+    assert (problem["type"], problem.get("code")) == ("urn:wanpoll:problem:missed-poll", kind)
+    assert problem["detail"] == "Whether the provider was told to cancel is not known: ask again."

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import allow_header_conformance
 
 from tests.clouds import Cloud
-from tests.fastapi_apps import app_of, cloud_wanpoll
+from tests.fastapi_apps import app_of, cloud_wanpoll, quick
 from wanpoll.fastapi import WanPoll
 
 MODELS = {
@@ -81,6 +81,42 @@ def test_the_cap_of_bodies_is_told_where_bodies_are_read() -> None:
     told = {name for name, operation in operations(whole_app()[1].openapi()) if "413" in operation["responses"]}
 
     assert told == {"POST /tasks:batch", "POST /webhooks/{provider}"}
+
+
+def test_the_providers_are_named() -> None:
+    """Those of the app, and of webhooks the senders; an example is one of them."""
+    app = FastAPI()
+    for name in ("one", "other"):
+        wanpoll = WanPoll(quick(name=name), quick(name="both"))
+        app.include_router(wanpoll.router(allow_cancel=True), prefix=f"/{name}")
+        app.include_router(wanpoll.webhooks({name: None}), prefix=f"/{name}")
+    told = {
+        name: parameter["schema"]["enum"]
+        for name, operation in operations(app.openapi())
+        for parameter in operation.get("parameters", [])
+        if parameter["name"] == "provider" and parameter["schema"]["examples"] == parameter["schema"]["enum"][:1]
+    }
+
+    assert told == {
+        **{f"POST /{name}/webhooks/{{provider}}": [name] for name in ("one", "other")},
+        **{
+            f"{method} /{name}/tasks/{{provider}}/{{id}}{more}": [name, "both"]
+            for name in ("one", "other")
+            for method, more in (("GET", ""), ("GET", "/events"), ("DELETE", ""))
+        },
+    }
+
+
+def test_answers_that_say_when_to_ask_again_are_documented_so() -> None:
+    """202 and 503."""
+    told = {
+        status
+        for _, operation in operations(whole_app()[1].openapi())
+        for status, response in operation["responses"].items()
+        if "Retry-After" in response.get("headers", {})
+    }
+
+    assert told == {"202", "503"}
 
 
 @pytest.mark.parametrize("kind", ["tasks", "webhooks"])

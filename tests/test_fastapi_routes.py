@@ -84,6 +84,14 @@ async def test_of_many_mistakes_some_are_told() -> None:
         assert len((await response.json())["errors"]) == 20
 
 
+async def test_a_mistake_is_told_in_short() -> None:
+    """A key may be what somebody pasted into the wrong field."""
+    app = app_of(cloud_wanpoll(Cloud()))
+    async with client_of(app) as client, client.post("/tasks:batch", json={"tasks": [], "x" * 500_000: 1}) as response:
+        assert (response.status, response.content_type) == (422, PROBLEM)
+        assert len(await response.read()) < 500
+
+
 @pytest.mark.parametrize("word", ["FAILED", "CANCELED"])
 async def test_a_task_that_failed_is_an_outcome(word: str) -> None:
     """200: the question was answered."""

@@ -16,7 +16,7 @@ annotations of this module's functions, so they are not postponed.)
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import Annotated, Any, TypedDict, Unpack
+from typing import Annotated, Any, TypedDict, Unpack, cast
 
 from wanpoll.exceptions import MissingExtra
 
@@ -40,7 +40,15 @@ from wanpoll.fastapi._models import (
     TaskStates,
 )
 from wanpoll.fastapi._problems import EXCEPTION_HANDLERS, Problem
-from wanpoll.fastapi._room import APP_STATE, ClientLeft, RequestPoller, Room, ServerStopping
+from wanpoll.fastapi._room import (
+    APP_STATE,
+    ClientLeft,
+    RequestPoller,
+    Room,
+    ServerStopping,
+    SocketStopping,
+    close_socket,
+)
 from wanpoll.fastapi._router import Routes
 from wanpoll.fastapi._signals import SignalWatch
 from wanpoll.fastapi._webhooks import Webhooks, check_senders
@@ -66,12 +74,14 @@ __all__ = [
     "PollerOptions",
 ]
 
+EXCEPTION_HANDLERS[SocketStopping] = cast(Any, close_socket)  # it answers with no Response
+
 _STATE = "wanpoll"
 _HOW = (
     "give the app FastAPI(lifespan=wanpoll.lifespan), or open it in the app's own lifespan: "
     "async with wanpoll.lifespan(app) as state: yield state"
 )
-_NOT_RUNNING = f"no poller runs here: {_HOW}"
+_NOT_RUNNING = f"no poller runs here, on this thread's event loop: {_HOW}"
 _NOT_TOLD = (
     f"no poller is known here: {_HOW} (where this app is mounted, in the lifespan of the outer one); "
     "or name the poller that you mean: Depends(wanpoll)"
@@ -79,7 +89,11 @@ _NOT_TOLD = (
 
 
 class PollerOptions(TypedDict, total=False):
-    """What `Poller` takes beside providers; see there."""
+    """What `Poller` takes beside providers; see there.
+
+    With a `remember` below what is asked about at once (a batch has up to 1,000 tasks), some that have ended are told
+    as PENDING, and asked about anew.
+    """
 
     observer: Observer | Iterable[Observer] | None
     unknown_grace: float
@@ -147,7 +161,10 @@ class WanPoll:
 
     @property
     def poller(self) -> Poller:
-        """The running poller, for work that belongs to no request. Raises `UsageError` outside the lifespan."""
+        """The running poller, for work that belongs to no request.
+
+        Raises `UsageError` outside the lifespan, and where no event loop runs (a handler that is not async).
+        """
         return self._room().poller
 
     async def __call__(self, connection: HTTPConnection) -> Poller:
@@ -158,10 +175,22 @@ class WanPoll:
         """Let all requests that wait be answered now: the server of `app` is about to stop.
 
         Signals do that by themselves, for every app. It is for servers that are stopped in another way
-        (`Server.should_exit`). Without an `app`, it concerns all that run on this event loop. It holds until the
-        lifespan ends; others that share this `WanPoll` wait on. Raises `UsageError` where no lifespan runs.
+        (`Server.should_exit`), and may be called from any thread. Without an `app`, it concerns all. It holds until no
+        lifespan of the app runs any more; others that share this `WanPoll` wait on. A mounted app belongs to the outer
+        one if that one's lifespan yields the state of `lifespan`, else it stops with the last of all. Raises
+        `UsageError` where no lifespan runs.
         """
-        self._room().drain(app)
+        here, rooms = self._room_here(), tuple(self._rooms.items())
+        if not rooms:
+            raise UsageError(_NOT_RUNNING)
+        concerned = [(loop, room) for loop, room in rooms if app is None or room.has(app)]
+        if not concerned:
+            raise UsageError("drain: no lifespan of this app runs; give the app that the lifespan was given")
+        for loop, room in concerned:
+            if room is here:
+                room.drain(app)
+            else:
+                loop.call_soon_threadsafe(room.drain, app)
 
     def router(
         self,
@@ -181,16 +210,22 @@ class WanPoll:
         | `DELETE /tasks/{provider}/{id}` | only with `allow_cancel`: cancels the remote task |
 
         Whoever asks for a task makes the app follow it, inside the quota of the account, and is told its results: so
-        give an `authorize(request, task)`, which returns whether this request may (it can be async, and must not
-        block; an `HTTPException` that it raises is answered with its status, headers and detail, which is the `data`
-        of the `Problem` where it is no text). Without one, everybody may. For a batch, up to 20 calls of an async one
-        run side by side; they are cancelled when one refuses, the client leaves or the server is about to stop.
+        give an `authorize(request, task)`, which returns True if this request may (it can be async, and must not
+        block). What is no bool, a coroutine that was not awaited for one, is a bug of the app: 500. An `HTTPException`
+        that it raises is answered with its status, headers and detail, which is the `data` of the `Problem` where it is
+        no text. Without a hook, everybody may. For a batch, up to 20 calls of an async one run side by side; they are
+        cancelled when one refuses, the client leaves or the server is about to stop.
 
-        `longest_wait` (seconds) caps `wait`, below the 30 or 60 seconds after which proxies and servers cut requests.
-        A stream is silent for `heartbeat` seconds at most. Errors are `Problem`s. Raises `UsageError`.
+        `longest_wait` (seconds) caps `wait`, and how long a cancel is waited for, below the 30 or 60 seconds after
+        which proxies and servers cut requests. A stream is silent for `heartbeat` seconds at most. Errors are
+        `Problem`s; what none of these routes matches is the app's own 404 (servers decode "%2F": an id with a slash is
+        another path).
+
+        Raises `UsageError`.
         """
         routes = Routes(
             self._room,
+            [each.name for each in self._providers],
             checked_hook(authorize),
             seconds("longest_wait", longest_wait),
             seconds("heartbeat", heartbeat),
@@ -208,10 +243,16 @@ class WanPoll:
         return Webhooks(self._room, senders).router()
 
     def _room(self) -> Room:
-        room = self._rooms.get(asyncio.get_running_loop())
+        room = self._room_here()
         if room is None:
             raise UsageError(_NOT_RUNNING)
         return room
+
+    def _room_here(self) -> Room | None:
+        try:
+            return self._rooms.get(asyncio.get_running_loop())
+        except RuntimeError:  # a thread without an event loop
+            return None
 
 
 async def _poller_of(connection: HTTPConnection) -> Poller:
@@ -226,8 +267,16 @@ DepPoller = Annotated[Poller, Depends(_poller_of)]
 """The app's poller, for handlers: `async def handler(poller: DepPoller)`.
 
 Its waits end when the client leaves (`ClientLeft`) or the server is about to stop (`ServerStopping`); both are
-answered without the app's doing. An app with several `WanPoll`s names the one that it means: `Depends(wanpoll)`; so
-does a mounted one whose outer app's lifespan does not yield the state that `WanPoll.lifespan` gives.
+answered without the app's doing, a websocket that is open by closing it (1012). Three things stay with the app:
+
+- A response of the app's own that has begun (a stream) cannot be answered otherwise any more, so the generator that
+  waits catches both: `with suppress(PollerClosed, ClientLeft): async for update in poller.watch(id): yield ...`
+- That the client of a websocket left is seen by those alone who read its messages: no wait ends by it.
+- Work after the answer (`BackgroundTasks`) takes `wanpoll.poller`: servers tell of a client that has its answer as they
+  do of one that left.
+
+An app with several `WanPoll`s names the one that it means: `Depends(wanpoll)`; so does a mounted one whose outer app's
+lifespan does not yield the state that `WanPoll.lifespan` gives.
 """
 
 for _name in __all__:

@@ -14,7 +14,10 @@ from wanpoll._core.model import Task
 from wanpoll.exceptions import UsageError
 
 Authorize: TypeAlias = Callable[[Request, Task], bool | Awaitable[bool]]
-"""Says whether a request may ask for a task. Anything but a true value is answered 403."""
+"""Says whether a request may ask for a task: True, or False (or None), which is answered 403.
+
+Anything else is a mistake, such as a forgotten `await`: it lets nobody through, and is raised as `UsageError`.
+"""
 
 MOST_HOOKS_AT_ONCE = 20
 """Calls of an `authorize` under way for one batch: a thousand would empty the app's pool of connections."""
@@ -30,7 +33,10 @@ def checked_hook(authorize: Any) -> Authorize | None:
 
 
 async def permit(authorize: Authorize, request: Request, tasks: Sequence[Task]) -> None:
-    """Return if the request may ask for all `tasks`. Raises what the hook raises, and a 403 where it does not agree."""
+    """Return if the request may ask for all `tasks`.
+
+    Raises what the hook raises, a 403 where it does not agree, and `UsageError` for what is neither yes nor no.
+    """
     coming = iter(tasks)
     await _together([_permit_some(authorize, request, coming) for _ in tasks[:MOST_HOOKS_AT_ONCE]])
 
@@ -41,8 +47,20 @@ async def _permit_some(authorize: Authorize, request: Request, tasks: Iterator[T
         verdict = authorize(request, task)
         if inspect.isawaitable(verdict):
             verdict = await verdict
-        if not verdict:
+        if verdict is False or verdict is None:
             raise HTTPException(403, "This request may not ask for this task.")
+        if verdict is not True:
+            raise _mistake(verdict)
+
+
+def _mistake(verdict: Any) -> UsageError:
+    """What is neither yes nor no: nearly all of it is true, so it would let everybody through."""
+    hint = ""
+    if inspect.isawaitable(verdict):
+        hint = "; an await is missing"
+    if inspect.iscoroutine(verdict):
+        verdict.close()  # else Python warns, too, that it was never awaited
+    return UsageError(f"authorize: the hook must return True or False, not a {type(verdict).__name__}{hint}")
 
 
 async def _together(jobs: list[Coroutine[Any, Any, None]]) -> None:

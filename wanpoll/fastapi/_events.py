@@ -23,6 +23,9 @@ from wanpoll.fastapi._problems import is_told, problem_of
 from wanpoll.fastapi._room import ClientLeft, RequestPoller
 
 RECONNECT_MILLISECONDS = 1_000
+LONGEST_STREAM_SECONDS = 3_600.0
+"""Then a reader has to come back, as browsers do by themselves: not every server tells of each that has left."""
+
 HEARTBEAT = b": still here\n\n"
 
 
@@ -37,13 +40,16 @@ class EventStream(Response):
         self._events = events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with contextlib.suppress(ClientLeft, OSError):  # servers may raise an OSError where nobody reads
+            await self._send(send)
+        if self.background is not None:  # what dependencies of the app want done after the answer
+            await self.background()
+
+    async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        try:
-            async with contextlib.aclosing(self._events):
-                async for event in self._events:
-                    await send({"type": "http.response.body", "body": event, "more_body": True})
-        except (ClientLeft, OSError):  # servers may raise an OSError where nobody reads
-            return
+        async with contextlib.aclosing(self._events):
+            async for event in self._events:
+                await send({"type": "http.response.body", "body": event, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
@@ -59,7 +65,12 @@ def event_id(known: Outcome | Update) -> str:
 async def events_of(
     poller: RequestPoller, task: Task, last_id: str | None, heartbeat: float
 ) -> AsyncGenerator[bytes, None]:
-    """The events about `task`, from what is known now to its end; a comment every `heartbeat` seconds of silence."""
+    """The events about `task`, from what is known now to its end, or for an hour.
+
+    There is a comment every `heartbeat` seconds of silence.
+    """
+    clock = asyncio.get_running_loop().time
+    end = clock() + LONGEST_STREAM_SECONDS
     yield f"retry: {RECONNECT_MILLISECONDS}\n\n".encode()
     try:
         async with contextlib.aclosing(_with_heartbeats(poller.watch(task), heartbeat)) as news:
@@ -72,6 +83,8 @@ async def events_of(
                 elif event_id(update) != last_id:
                     last_id = event_id(update)
                     yield _event("update", progress_of(update), last_id)
+                if clock() >= end:
+                    return
     except PollerClosed:
         return  # the client comes back by itself, to the server's successor
     except WanpollError as error:

@@ -93,7 +93,7 @@ class TaskReference(BaseModel):
     """Names a task: one of the app's providers, and the provider's id."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", json_schema_extra={"examples": [_TASK]})
-    provider: str
+    provider: str = Field(description="as in the paths of the other routes")
     id: str = Field(json_schema_extra=ID_SCHEMA)
 
 

@@ -41,7 +41,12 @@ RETRY_SECONDS = 1
 """When to ask again after a wait that ended without news, or where the server is about to be replaced."""
 
 
+RETRY_AFTER: Mapping[str, Any] = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
+"""That header in the OpenAPI document."""
+
 _MOST_ERRORS = 20  # that are told of one request
+_MOST_CHARACTERS = 200  # of each
+_BODILESS = (204, 205, 304)  # RFC 9110, 15.3.5, 15.3.6, 15.4.5
 
 
 class Problem(BaseModel):
@@ -162,9 +167,9 @@ def respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Respo
     return Response(body, problem.status, headers, media_type=MEDIA_TYPE)
 
 
-def refusal(status: int, name: str, detail: str) -> Response:
+def refusal(status: int, name: str, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """A problem of a request that has no error of wanpoll."""
-    return respond(Problem(type=_type(name), title=HTTPStatus(status).phrase, status=status, detail=detail))
+    return respond(Problem(type=_type(name), title=HTTPStatus(status).phrase, status=status, detail=detail), headers)
 
 
 async def answer_problem(request: Request, error: WanpollError) -> Response:
@@ -207,6 +212,7 @@ def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
             "description": "; ".join(dict.fromkeys(kind.title for kind in kinds)) or HTTPStatus(status).phrase,
             "content": {MEDIA_TYPE: {"schema": schema, "examples": {kind.name: _example(kind) for kind in kinds}}},
         }
+        | ({"headers": RETRY_AFTER} if any(kind.retry for kind in kinds) else {})
         for status, kinds in told.items()
     }
 
@@ -232,7 +238,7 @@ def _code_of(error: WanpollError) -> str | None:
 
 def _invalid(error: RequestValidationError) -> Response:
     # without the input that was wrong: it may be what somebody pasted into the wrong field
-    errors = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:_MOST_ERRORS]]
+    errors = [_short(f"{'.'.join(map(str, each['loc']))}: {each['msg']}") for each in error.errors()[:_MOST_ERRORS]]
     return respond(
         Problem(
             type=_type("invalid-request"),
@@ -244,13 +250,21 @@ def _invalid(error: RequestValidationError) -> Response:
     )
 
 
+def _short(text: str) -> str:
+    """`text`, not too long: it repeats keys of the body, of any length."""
+    return text if len(text) <= _MOST_CHARACTERS else text[:_MOST_CHARACTERS] + "..."
+
+
 def _from_http(error: HTTPException) -> Response:
+    if error.status_code in _BODILESS:
+        return Response(status_code=error.status_code, headers=error.headers)
     told: Any = error.detail  # FastAPI takes whatever JSON has
+    # (a lone surrogate in a text cannot be sent)
     problem = Problem(
         type="about:blank",
         title=HTTPStatus(error.status_code).phrase if _is_known(error.status_code) else "Refused",
         status=error.status_code,
-        detail=told if isinstance(told, str) else "See the data.",
+        detail=told.encode(errors="replace").decode() if isinstance(told, str) else "See the data.",
         data=None if isinstance(told, str) else jsonable_encoder(told),
     )
     return respond(problem, error.headers)

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from fastapi import Request
-from starlette.exceptions import HTTPException
+from starlette import status
+from starlette.exceptions import HTTPException, WebSocketException
 from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from wanpoll._arguments import seconds
 from wanpoll._core.model import Outcome, Task, Update
 from wanpoll._poller import A_DAY, Poller
-from wanpoll.exceptions import PollerClosed, UsageError, WaitTimeout, fresh_copy
+from wanpoll.exceptions import PollerClosed, WaitTimeout, fresh_copy
+from wanpoll.fastapi._cancels import Cancels
 
 T = TypeVar("T")
 
 APP_STATE = "wanpoll_app"
 """Where the state of requests names the app whose lifespan runs."""
 
-_NO_BODY = ("0", None)
 _BODILESS = ("GET", "HEAD")
+_KEPT_BYTES = 1 << 16
 
 
 class ClientLeft(HTTPException):
@@ -37,7 +41,10 @@ class ClientLeft(HTTPException):
 
 
 class ServerStopping(PollerClosed, HTTPException):
-    """The server was asked to stop while the request waited: 503, unless the app handles `PollerClosed`."""
+    """The server was asked to stop while the request waited: 503, unless the app handles `PollerClosed`.
+
+    A websocket that was accepted is closed (1012, "service restart").
+    """
 
     def __init__(self) -> None:
         HTTPException.__init__(self, 503, "the server is about to stop; ask again", {"Retry-After": "1"})
@@ -47,11 +54,29 @@ class ServerStopping(PollerClosed, HTTPException):
         return str(self.detail)
 
 
+class SocketStopping(WebSocketException, ServerStopping):
+    """The same for a websocket that is open: it is closed, since no status can be answered any more.
+
+    (That is done by Starlette's own handler, which is found by the first base, where `close_socket` is not there.)
+    """
+
+    def __init__(self) -> None:
+        ServerStopping.__init__(self)
+        WebSocketException.__init__(self, status.WS_1012_SERVICE_RESTART, "the server is about to stop; come back")
+
+
+async def close_socket(socket: WebSocket, error: SocketStopping) -> None:
+    """Close `socket`, quietly where its client has left unseen."""
+    with contextlib.suppress(WebSocketDisconnect):
+        await socket.close(error.code, error.reason)
+
+
 class Room:
     """The poller of one event loop, the apps that share it, and their requests that wait."""
 
     def __init__(self, poller: Poller) -> None:
         self.poller = poller
+        self.cancels = Cancels(poller)
         self.stays: set[Stay] = set()
         self._apps: list[object] = []  # one for each lifespan that runs
         self._stopping: set[object] = set()
@@ -59,7 +84,6 @@ class Room:
     def enter(self, app: object) -> None:
         """A lifespan of `app` begins."""
         self._apps.append(app)
-        self._stopping.discard(app)
 
     def leave(self, app: object) -> bool:
         """A lifespan of `app` has ended; whether it was the last of all."""
@@ -68,14 +92,16 @@ class Room:
             self._stopping.discard(app)
         return not self._apps
 
+    def has(self, app: object) -> bool:
+        """Whether a lifespan of `app` runs."""
+        return app in self._apps
+
     def drain(self, app: object = None) -> None:
         """The server of `app` (None: of every app) is about to stop: its requests answer with what is known."""
-        if app is not None and app not in self._apps:
-            raise UsageError("drain: no lifespan of this app runs here; give the app that the lifespan was given")
-        self._stopping.update(self._apps if app is None else [app])
+        self._stopping.update(each for each in self._apps if app in (None, each))
         for stay in tuple(self.stays):
             if self.is_stopping(stay.app):
-                stay.end(ServerStopping())
+                stay.stop()
 
     def is_stopping(self, app: object) -> bool:
         """Whether the server of `app` is about to stop. Of an app without a lifespan: whether all are."""
@@ -95,11 +121,12 @@ class Stay:
     the client leaves is not `watched` where the request is read meanwhile, nor for websockets.
     """
 
-    __slots__ = ("_error", "_limit", "_request", "_room", "_watching", "app")
+    __slots__ = ("_connection", "_error", "_limit", "_request", "_room", "_watching", "app")
 
     def __init__(self, room: Room, connection: HTTPConnection, *, watched: bool = True) -> None:
         self.app = app_of(connection)
         self._room = room
+        self._connection = connection
         self._request = connection if watched and isinstance(connection, Request) else None
         self._error: Exception | None = None
 
@@ -111,10 +138,17 @@ class Stay:
             self._watching.add_done_callback(self._watched)
         self._room.stays.add(self)
         if self._room.is_stopping(self.app):
-            self.end(ServerStopping())
+            self.stop()
         return self
 
-    def end(self, error: Exception) -> None:
+    def stop(self) -> None:
+        """The server is about to stop."""
+        is_open = isinstance(self._connection, WebSocket) and (
+            self._connection.application_state is WebSocketState.CONNECTED
+        )
+        self._end(SocketStopping() if is_open else ServerStopping())
+
+    def _end(self, error: Exception) -> None:
         """Raise `error` where the request waits."""
         if self._error is None and self in self._room.stays:
             self._error = error
@@ -133,7 +167,7 @@ class Stay:
 
     def _watched(self, watching: asyncio.Future[bool]) -> None:
         if not watching.cancelled() and watching.exception() is None and watching.result():
-            self.end(ClientLeft())
+            self._end(ClientLeft())
 
 
 async def _has_left(request: Request) -> bool:
@@ -141,19 +175,30 @@ async def _has_left(request: Request) -> bool:
 
     Nothing but `receive` tells it, and before the end it gives the body. So a body that the app has not read yet is
     left alone: declared parameters are read before the handler begins. (There is no public way to ask Starlette.) That
-    of a GET means nothing (RFC 9110, 9.3.1), and is dropped piece by piece: else it would hide that the client left.
+    of a GET means nothing (RFC 9110, 9.3.1), and would hide that the client left: it is kept if short, else dropped
+    piece by piece, so that who asks for it after all is told that it was read.
     """
     if not getattr(request, "_stream_consumed", False):
-        headers = request.headers
-        has_body = headers.get("content-length") not in _NO_BODY or "transfer-encoding" in headers
-        if has_body and request.method not in _BODILESS:
+        length = _length(request)
+        if length and request.method not in _BODILESS:
             return False
-        if not has_body:
-            with contextlib.suppress(ClientDisconnect):
+        with contextlib.suppress(ClientDisconnect):
+            if length <= _KEPT_BYTES:
                 await request.body()
+            else:
+                async for _ in request.stream():
+                    pass
     while (await request.receive())["type"] != "http.disconnect":
         pass
     return True
+
+
+def _length(request: Request) -> float:
+    """Bytes of the body; without an end where none is announced."""
+    if "transfer-encoding" in request.headers:
+        return math.inf
+    announced = request.headers.get("content-length", "0")
+    return float(announced) if announced.isdecimal() else math.inf
 
 
 class RequestPoller(Poller):

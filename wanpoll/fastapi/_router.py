@@ -1,7 +1,7 @@
 """Tasks over HTTP: what is known, long polls, streams, many at once, and cancelling where the app allows it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -9,11 +9,13 @@ from starlette.exceptions import HTTPException
 
 from wanpoll._core.model import Outcome, Status, Task, Update
 from wanpoll.exceptions import (
+    DecodeError,
     InvalidTaskId,
     PollerClosed,
     ProviderRefused,
     TaskExpired,
     TaskForgotten,
+    TransportError,
     UnknownProvider,
     UsageError,
     WaitTimeout,
@@ -30,13 +32,13 @@ from wanpoll.fastapi._models import (
     outcome_of,
     progress_of,
 )
-from wanpoll.fastapi._problems import described, problem_of, respond, retry_after
+from wanpoll.fastapi._names import naming
+from wanpoll.fastapi._problems import RETRY_AFTER, described, problem_of, refusal, respond, retry_after
 from wanpoll.fastapi._room import RequestPoller, Room, ServerStopping
 
 _AN_ID = "0385dc79-5ff8-4d82-bcb6-c2b6e1ed3f0f"
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
-ProviderName = Annotated[str, Path(description="one of the app's providers", examples=["dashscope"])]
 TaskId = Annotated[
     str, Path(alias="id", description="the provider's id", examples=[_AN_ID], json_schema_extra=ID_SCHEMA)
 ]
@@ -57,22 +59,23 @@ _STREAM: Responses = {
     },
     204: {"description": "`Last-Event-ID` is that of the end: there is nothing more to come"},
 }
-_RETRY_AFTER = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
-_NOT_DONE: Responses = {202: {"model": TaskProgress, "description": "Not done yet", "headers": _RETRY_AFTER}}
+_NOT_DONE: Responses = {202: {"model": TaskProgress, "description": "Not done yet", "headers": RETRY_AFTER}}
 _MAY_BE_TOLD = "Whether the provider was told to cancel is not known: ask again."
 
 
 class Routes:
-    """The handlers of one router. `room_of` finds the room of the running event loop."""
+    """The handlers of one router. `room_of` finds the room of the running event loop, `names` are the providers'."""
 
     def __init__(
         self,
         room_of: Callable[[], Room],
+        names: Sequence[str],
         authorize: Authorize | None,
         longest_wait: float,
         heartbeat: float,
     ) -> None:
         self._room_of = room_of
+        self._names = names
         self._authorize = authorize
         self._longest_wait = longest_wait
         self._heartbeat = heartbeat
@@ -83,14 +86,14 @@ class Routes:
         usual = described(403, 404, 422, 502, 503)
         router.add_api_route(
             "/tasks/{provider}/{id}",
-            self.get_task,
+            naming(self.get_task, self._names),
             methods=["GET"],
             response_model=TaskOutcome,
             responses=_NOT_DONE | usual | described(410),
         )
         router.add_api_route(
             "/tasks/{provider}/{id}/events",
-            self.get_events,
+            naming(self.get_events, self._names),
             methods=["GET"],
             response_class=EventStream,
             status_code=200,
@@ -106,7 +109,7 @@ class Routes:
         if allow_cancel:
             router.add_api_route(
                 "/tasks/{provider}/{id}",
-                self.cancel_task,
+                naming(self.cancel_task, self._names),
                 methods=["DELETE"],
                 status_code=202,
                 response_model=TaskProgress,
@@ -114,7 +117,7 @@ class Routes:
             )
         return router
 
-    async def get_task(self, request: Request, provider: ProviderName, task_id: TaskId, wait: Wait = 0.0) -> Response:
+    async def get_task(self, request: Request, provider: str, task_id: TaskId, wait: Wait = 0.0) -> Response:
         """What is known of a task. With `wait`, the answer comes when the task ends, or after so many seconds.
 
         200 tells the end. 202 says that it is not done, and when to ask again. Asking starts to follow the task.
@@ -128,11 +131,15 @@ class Routes:
     async def get_events(
         self,
         request: Request,
-        provider: ProviderName,
+        provider: str,
         task_id: TaskId,
         last_event_id: Annotated[str | None, Header(description="sent by browsers that reconnect")] = None,
     ) -> Response:
-        """The news of a task as server-sent events, from what is known now to its end."""
+        """The news of a task as server-sent events, from what is known now to its end.
+
+        A stream that ends without `outcome` or `problem` (after an hour, or as the server is about to stop) is picked
+        up by coming back with `Last-Event-ID`, as browsers do by themselves.
+        """
         poller = RequestPoller(self._room_of(), request)
         (task,) = await self._allowed(request, poller, (provider, task_id))
         known = await poller.learn(task, 0)
@@ -152,24 +159,27 @@ class Routes:
             await _until_all_ended(poller, tasks, min(batch.wait, self._longest_wait))
         return _json(TaskStates(tasks=[await _state(poller, task) for task in tasks]))
 
-    async def cancel_task(self, request: Request, provider: ProviderName, task_id: TaskId) -> Response:
+    async def cancel_task(self, request: Request, provider: str, task_id: TaskId) -> Response:
         """Cancel the remote task. 202: the provider was told, and the end will be seen as any other.
 
-        Where the server is about to stop before the provider has answered, 503: ask again, whether it was told is not
-        known. What was begun goes on, as it does when the client leaves.
+        502 where the provider could not be reached, 503 where it takes too long or the server is about to stop: whether
+        it was told is not known, ask again. What was begun goes on, as it does when the client leaves; whoever asks
+        meanwhile waits for the same.
         """
-        poller = RequestPoller(self._room_of(), request)
+        room = self._room_of()
+        poller = RequestPoller(room, request)
         (task,) = await self._allowed(request, poller, (provider, task_id))
         known = await poller.learn(task, 0)
         if isinstance(known, Update):
-            canceling = asyncio.ensure_future(_cancel(poller, task))
-            canceling.add_done_callback(_seen)
             try:
                 async with poller.stay():
-                    await asyncio.wait([canceling])  # which leaves it alone when it ends before it
-            except ServerStopping as stopping:
-                return respond(problem_of(stopping).model_copy(update={"detail": _MAY_BE_TOLD}), retry_after(0))
-            canceling.result()
+                    ended, _ = await asyncio.wait([room.cancels.of(task)], timeout=self._longest_wait)
+                for canceling in ended:
+                    canceling.result()
+            except (ServerStopping, TransportError, DecodeError) as error:
+                return respond(problem_of(error).model_copy(update={"detail": _MAY_BE_TOLD}), retry_after(0))
+            if not ended:
+                return refusal(503, "cancel-undecided", _MAY_BE_TOLD, retry_after(0))
             known = poller.look(task)
         return _answer(poller, known)
 
@@ -200,17 +210,6 @@ def _answer(poller: RequestPoller, known: Outcome | Update, retry: float = 0.0) 
     if known.status is Status.EXPIRED:
         raise TaskExpired(known)
     return _json(outcome_of(known, poller.key(known.task)))
-
-
-async def _cancel(poller: RequestPoller, task: Task) -> None:
-    await poller.cancel(task)
-    poller.nudge(task.id, task.provider)
-
-
-def _seen(canceling: asyncio.Future[None]) -> None:
-    """Its error is nobody's where the request was answered before."""
-    if not canceling.cancelled():
-        canceling.exception()
 
 
 async def _until_all_ended(poller: RequestPoller, tasks: list[Task], wait: float) -> None:

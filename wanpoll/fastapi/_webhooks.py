@@ -16,14 +16,15 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers
 
 from wanpoll.exceptions import DecodeError, InvalidTaskId, UnknownProvider, UsageError
 from wanpoll.fastapi._bodies import body_of, problem_route, too_large
+from wanpoll.fastapi._names import naming
 from wanpoll.fastapi._problems import ANY_OTHER, ProblemResponse, described, refusal
 from wanpoll.fastapi._room import Room
 from wanpoll.providers.wire import decode
@@ -41,6 +42,12 @@ _ECHO: Mapping[int | str, dict[str, Any]] = {
     200: {
         "description": "MiniMax's challenge, echoed",
         "content": {"application/json": {"example": {"challenge": "c"}}},
+    }
+}
+_BODY: Mapping[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {}, "example": {"data": {"task_id": "0385dc79"}}}},
     }
 }
 
@@ -121,16 +128,17 @@ class Webhooks:
         router = APIRouter(route_class=problem_route(self._room_of), tags=["webhooks"])
         router.add_api_route(
             "/webhooks/{provider}",
-            self.receive,
+            naming(self.receive, self._secrets),
             methods=["POST"],
             status_code=204,
             response_class=ProblemResponse,
             summary="Something says that a task changed",
             responses={**described(400, 401, 404, 413, 503), **ANY_OTHER, **_ECHO},
+            openapi_extra=dict(_BODY),
         )
         return router
 
-    async def receive(self, request: Request, provider: Annotated[str, Path(examples=["minimax"])]) -> Response:
+    async def receive(self, request: Request, provider: str) -> Response:
         """The task that the body names is polled next. Unknown tasks and repeated calls are accepted and ignored."""
         secrets = self._secrets.get(provider)
         if secrets is None:
