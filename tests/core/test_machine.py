@@ -651,6 +651,7 @@ def test_a_question_about_a_forgotten_task_runs_on() -> None:
     ticket = bench.next_ticket()
     bench.machine.forget(NAME, "a", bench.now)
     bench.track("a")
+    bench.track("a", expires_in=2 * DAY)
     assert bench.next_ticket(within=5.0) is None
 
     bench.answer(ticket, seen("a", Status.SUCCEEDED))

@@ -108,7 +108,7 @@ class Account:
         if self.learned is None:
             due_at = self.cadence.first(entry.task.id, now, age)
         else:
-            self._weigh(self.learned, now)
+            self._count(self.learned, now)
             due_at = self.learned.first(entry, now)
         if self.scan is not None:
             self.scan.look_soon(now)
@@ -137,13 +137,22 @@ class Account:
     def relieve(self, now: float) -> None:
         """Some tasks have left, or are not to be asked about singly: the others may be, and sooner."""
         if self.learned is not None:
-            self._weigh(self.learned, now)
+            self._count(self.learned, now)
+
+    def _count(self, learned: Learned, now: float) -> None:
+        """There are more tasks now, or fewer."""
+        tracked = 0 if self.refused else len(self.tasks)
+        learned.saved.follow(now, tracked, self.budget.allowed(now), self.batching.size(0))
+        self._weigh(learned, now)
 
     def _weigh(self, learned: Learned, now: float, late: float | None = None) -> None:
-        tracked, listed = len(self.tasks), 0 if self.scan is None else self.scan.covered
-        allowed, batch = self.budget.allowed(now), self.batching.size(0)
-        learned.saved.follow(now, 0 if self.refused else tracked, allowed, batch)
-        if learned.pressure.asked(late, max(0, tracked - listed), allowed * batch):
+        """Reckon how dear requests are; a question leaves so `late`, if one does."""
+        tracked, allowed = len(self.tasks), self.budget.allowed(now)
+        if self.scan is not None:
+            tracked = max(0, tracked - self.scan.covered)
+        if self.max_batch > 1:
+            allowed *= self.batching.size(0)
+        if learned.pressure.asked(late, tracked, allowed):
             self._plans = learned.anew(list(self.tasks.values()))
 
     def _plan_anew(self, plans: Iterator[tuple[Entry, float]], now: float) -> None:
@@ -219,9 +228,9 @@ class Account:
         ticket = Ticket(self, jobs, now)
         if self.learned is not None and not isinstance(job, Call):
             self._weigh(self.learned, now, late=now - job.due_at)
-            self.learned.saved.spend()
+            self.learned.saved.spend(now)
         if self.learned is not None or self.scan is not None:
-            ticket.thorough = any(isinstance(each, Entry) and _may_tell_more(each) for each in jobs)
+            ticket.thorough = _may_tell_more(job) or (len(jobs) > 1 and any(map(_may_tell_more, jobs)))
         for job in jobs:
             job.urgent = False
             job.ticket = ticket
@@ -253,6 +262,8 @@ class Account:
 
     def overdue(self, now: float) -> list[Ticket]:
         """The questions that should have been answered by now."""
+        if not self.in_flight or next(iter(self.in_flight)).deadline > now + RESOLUTION:
+            return []
         return list(itertools.takewhile(lambda ticket: ticket.deadline <= now + RESOLUTION, self.in_flight))
 
     def refuse(self, error: ProviderRefused, now: float) -> None:
@@ -349,9 +360,9 @@ class Account:
         return bool(_skip_stale(self.due) or self.urgent)
 
 
-def _may_tell_more(entry: Entry) -> bool:
+def _may_tell_more(job: Job) -> bool:
     """Whether the next answer is to be read in full: for the age and the class of a task, or not at all."""
-    return entry.polls == 0 or (entry.born is None and entry.polls < _TOLD_BY)
+    return isinstance(job, Entry) and (job.polls == 0 or (job.born is None and job.polls < _TOLD_BY))
 
 
 def _prune(queue: deque[Job]) -> None:

@@ -43,6 +43,7 @@ class Budget:
         "_eased_at",
         "_even_at",
         "_full",
+        "_full_rate",
         "_hold",
         "_last_bin",
         "_open",
@@ -60,6 +61,7 @@ class Budget:
         self._even_at = -math.inf  # GCRA's theoretical arrival time
         self._share = 1.0
         self._full = self._limits_of(1.0)
+        self._full_rate = rate.per_second
         self._eased_at = -math.inf
         self._paused_until = -math.inf
         self._width = _BIN * rate.per
@@ -129,7 +131,7 @@ class Budget:
 
     def allowed(self, now: float) -> float:
         """Requests per second that the account may make now."""
-        return self.rate.per_second * self.share(now)
+        return self._full_rate if self._share >= 1.0 else self._full_rate * self.share(now)
 
     def measured(self, now: float) -> float:
         """Requests per second that were made lately: in this bin of time and the one before."""

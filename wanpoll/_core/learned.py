@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import zlib
 from collections.abc import Iterable, Iterator
 
@@ -277,7 +276,7 @@ class Learned:
         step *= 1.0 + _JITTER * (lot - 0.5)
         # Whatever its age is said to be: no longer than what we have seen of it permits.
         longest = max(LONGEST_SILENCE * self.cadence.interval, LATE * (now - entry.tracked_at))
-        return now + max(self.cadence.floor, min(step, longest * math.pow(self.pressure.times, 1 / 3)))
+        return now + max(self.cadence.floor, min(step, longest * self.pressure.stretch))
 
 
 def _taught(placement: Placement, began: float, since: float, now: float, end: float | None) -> News:

@@ -258,5 +258,5 @@ def _extend(entry: Entry, expires_at: float) -> None:
         return
     entry.expires_at = expires_at
     if entry.slot is not None:
-        waits = entry.queue is not None or entry.parked
+        waits = entry.queue is not None or entry.parked or entry.ticket is not None  # that of a forgotten namesake
         entry.account.schedule.set(entry, expires_at if waits else min(entry.due_at, expires_at))

@@ -21,7 +21,7 @@ _RELIEF = 2.0  # a fall of the logarithm of the price: steps are by half shorter
 class Pressure:
     """That of one account."""
 
-    __slots__ = ("_eased", "_floor", "_planned_under", "_punctual", "_tardy", "_trim", "_usual", "crowd", "steps")
+    __slots__ = ("_floor", "_planned_under", "_punctual", "_tardy", "_trim", "_usual", "crowd", "steps", "stretch")
 
     def __init__(self, interval: float, floor: float) -> None:
         self.steps = 0
@@ -30,7 +30,8 @@ class Pressure:
         self._punctual, self._tardy = (part * interval for part in _LATENESS)
         self._usual = interval  # seconds between two polls of a task, if the quota were no matter
         self._planned_under = 0  # the highest pressure under which tasks have been planned that are not asked yet
-        self._eased = 1.0  # such a step, as a part of one that is planned under the pressure
+        self.stretch = 1.0
+        """How many times longer steps are: about the cube root of `times`."""
         self.crowd = _FEWEST
         """Tasks that are followed; no fewer than what is usual needs."""
         self._trim = 0.0
@@ -42,7 +43,7 @@ class Pressure:
 
     def planned(self, step: float) -> None:
         """A task is to be left alone for so many seconds."""
-        self._usual += (step * self._eased - self._usual) / self.crowd
+        self._usual += (step / self.stretch - self._usual) / self.crowd
 
     def asked(self, late: float | None, tracked: int, allowed: float) -> bool:
         """A question leaves `late`, if one does, of `tracked` tasks that share `allowed` polls a second.
@@ -69,4 +70,4 @@ class Pressure:
             self._trim += trim if late > self._tardy else -trim if late < self._punctual else 0.0
         self._trim = min(_MOST_TRIM, max(-_MOST_TRIM if excess else 0.0, self._trim))
         self.steps = round(min(_MOST, max(0.0, 3.0 * excess + self._trim)) / DEARER)
-        self._eased = math.exp(-self.steps * DEARER / 3.0)
+        self.stretch = math.exp(self.steps * DEARER / 3.0)

@@ -20,10 +20,14 @@ class Savings:
 
     def follow(self, now: float, tracked: int, allowed: float, batch: int) -> None:
         """From `now` on so many tasks are followed, with so many requests a second, each about up to `batch` tasks."""
-        self.requests += self._rate * min(now - self._since, self._longest)
-        self._since = now
+        self._pass(now)
         self._rate = min(tracked / self._interval / min(batch, max(1, tracked)), allowed)
 
-    def spend(self) -> None:
+    def spend(self, now: float) -> None:
         """A request is made."""
+        self._pass(now)
         self.requests -= 1.0
+
+    def _pass(self, now: float) -> None:
+        self.requests += self._rate * min(now - self._since, self._longest)
+        self._since = now
