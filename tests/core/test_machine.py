@@ -644,6 +644,18 @@ def test_forgotten_tasks_leave_nothing_behind() -> None:
     assert bench.machine.forget(NAME, "a", bench.now) is None
 
 
+def test_more_time_is_no_reason_to_ask_twice_at_once() -> None:
+    """A task that was forgotten and tracked again waits for the answer about the first, whoever gives it more time."""
+    bench = Bench()
+    bench.track("a")
+    bench.next_ticket()
+    bench.machine.forget(NAME, "a", bench.now)
+    bench.track("a")
+    bench.track("a", expires_in=2 * DAY)
+
+    assert bench.next_ticket(within=5.0) is None
+
+
 def test_a_question_about_a_forgotten_task_runs_on() -> None:
     """Its request is out: it keeps its place in the quota, and the task is asked about once at a time."""
     bench = Bench(quota=Rate(1, per=1.0))
@@ -651,7 +663,6 @@ def test_a_question_about_a_forgotten_task_runs_on() -> None:
     ticket = bench.next_ticket()
     bench.machine.forget(NAME, "a", bench.now)
     bench.track("a")
-    bench.track("a", expires_in=2 * DAY)
     assert bench.next_ticket(within=5.0) is None
 
     bench.answer(ticket, seen("a", Status.SUCCEEDED))
