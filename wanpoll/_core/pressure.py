@@ -13,6 +13,7 @@ from wanpoll._core.placement import DEARER
 
 _FEWEST = 50  # tasks whose polls tell what is usual; of more tasks, one poll each does
 _TRIM = 0.5  # of the logarithm of the price, while all tasks are asked once
+_EASING = 3.0  # times as much where questions leave in time: a part of the quota is not used then
 _LATENESS = 1.0, 4.0  # intervals: between these lies the lateness that a full quota should have
 _MOST_TRIM, _MOST = 3.0, 15.0
 _RELIEF = 2.0  # a fall of the logarithm of the price: steps are by half shorter
@@ -67,7 +68,7 @@ class Pressure:
         """`excess` is the logarithm of what is wanted over what is allowed."""
         if late is not None:
             trim = _TRIM / self.crowd
-            self._trim += trim if late > self._tardy else -trim if late < self._punctual else 0.0
+            self._trim += trim if late > self._tardy else -_EASING * trim if late < self._punctual else 0.0
         self._trim = min(_MOST_TRIM, max(-_MOST_TRIM if excess else 0.0, self._trim))
         self.steps = round(min(_MOST, max(0.0, 3.0 * excess + self._trim)) / DEARER)
         self.stretch = math.exp(self.steps * DEARER / 3.0)
