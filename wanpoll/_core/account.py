@@ -352,7 +352,7 @@ class Account:
 
     def _may_ask(self) -> bool:
         """Whether a question waits and only the budget could hold it back. A refused account is probed singly."""
-        if len(self.in_flight) >= self.max_in_flight:
+        if not (self.due or self.urgent) or len(self.in_flight) >= self.max_in_flight:
             return False
         _skip_stale(self.urgent)
         if self.refused is not None:

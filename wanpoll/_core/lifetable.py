@@ -96,9 +96,25 @@ class LifeTable:
 
     def survived(self, since: float, until: float) -> None:
         """A task that ran `since` seconds ran on to `until`."""
-        if until > since:
-            for memory in (self._short, self._long):
-                self._expose(memory, since, until, 1.0)
+        if until <= since:
+            return
+        edges, first, last = self._edges, self._bin(since), self._bin(until)
+        begin, end = edges[first + 1], edges[last]
+        before = (begin - since) / (begin - edges[first])  # the part of the first bin that lies behind `since`
+        after = (until - end) / (edges[last + 1] - end)
+        for memory in (self._short, self._long):
+            exposures, scale = memory.exposures, memory.scale
+            if first == last:
+                part = scale * (before + after - 1.0)
+                exposures[first] += part
+                exposures[first + 1] -= part
+            else:
+                part = scale * before
+                exposures[first] += part
+                exposures[first + 1] += scale - part
+                part = scale * after
+                exposures[last] += part - scale
+                exposures[last + 1] -= part
 
     def ended(self, began: float, after: float, by: float, *, forget: float = 0.0) -> None:
         """A task that ran `after` seconds since it `began` ended `by` then, or just then where both are the same.
@@ -155,21 +171,6 @@ class LifeTable:
         total = sum(masses)
         return first, [mass / total for mass in masses], run
 
-    def _expose(self, memory: _Memory, since: float, until: float, weight: float) -> None:
-        exposures, edges, weight = memory.exposures, self._edges, weight * memory.scale
-        first, last = self._bin(since), self._bin(until)
-        if first == last:
-            part = weight * (until - since) / (edges[first + 1] - edges[first])
-            exposures[first] += part
-            exposures[first + 1] -= part
-            return
-        part = weight * (edges[first + 1] - since) / (edges[first + 1] - edges[first])
-        exposures[first] += part
-        exposures[first + 1] += weight - part
-        part = weight * (until - edges[last]) / (edges[last + 1] - edges[last])
-        exposures[last] += part - weight
-        exposures[last + 1] -= part
-
     @property
     def known(self) -> float:
         """How many ends' worth is remembered."""
@@ -196,7 +197,9 @@ class LifeTable:
 
     def survival(self, elapsed: float) -> float:
         """The probability that a task runs longer than `elapsed` seconds."""
-        return self.moments(elapsed)[0]
+        each = self._bin(elapsed)
+        begin, end, left = self._edges[each], self._edges[each + 1], self._s[each + 1]
+        return left if elapsed >= end else left + (self._s[each] - left) * (end - elapsed) / (end - begin)
 
     def quantile(self, part: float) -> float:
         """The seconds within which `part` of the tasks end."""
