@@ -280,7 +280,7 @@ class Learned:
 
 
 def _taught(placement: Placement, began: float, since: float, now: float, end: float | None) -> News:
-    """What it means that a task, that `began` then, had not ended `since` and has now; `end` is when, if it is told."""
+    """What it means that a task, that `began` then, had not ended at `since` and has now; `end` is when, if told."""
     return placement.ended(began, max(0.0, since - began), now - began, None if end is None else max(0.0, end - began))
 
 
