@@ -63,17 +63,25 @@ def test_a_clock_that_was_set_is_not_believed_at_once() -> None:
     assert again == [None, None]
 
 
-def test_the_time_of_the_answer_is_not_that_of_the_end() -> None:
-    """A provider that says when it was asked, or that touches its record then, tells nothing of ends."""
+@pytest.mark.parametrize("often", [1.0, 0.5])
+def test_the_time_of_the_answer_is_not_that_of_the_end(often: float) -> None:
+    """Who says when it was asked, always or often, or touches its record then, tells nothing of ends."""
     ours, dice = clock(), random.Random(1)
     told = []
-    for number in range(30):
+    for number in range(100):
         by = 100.0 * number + 20.0 * dice.random()
-        told.append(ours.end(shown(by), by - 20.0, by))
-    told_true = [ours.end(shown(at), at - 10.0, at + 10.0) for at in (5000.0, 5100.0)]
+        at = by if dice.random() < often else by - 10.0
+        told.append(ours.end(shown(at), by - 20.0, by))
 
-    assert told[4:] == [None] * 26
-    assert told_true == [5000.0, 5100.0]
+    assert told[50:] == [None] * 50
+
+
+def test_ends_that_somebody_tells_of_are_no_less_true() -> None:
+    """Who is called at the moment of the end asks at once."""
+    ours = clock()
+    told = [ours.end(shown(at), at - 20.0, at, called=True) for at in (100.0, 200.0, 300.0, 400.0, 500.0, 600.0, 700.0)]
+
+    assert told[-1] == 700.0
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e5), st.floats(-1e8, 1e8), st.floats(0, 1e3)), max_size=20))

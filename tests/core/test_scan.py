@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -15,7 +14,7 @@ from wanpoll import Failure, Rate, Status, UsageError
 from wanpoll._core import events as ev
 from wanpoll._core.account import URGENT_RUN
 from wanpoll._core.entries import Entry, PageOf, Purpose, Ticket
-from wanpoll._core.placement import DEARER, Placement
+from wanpoll._core.placement import Placement
 from wanpoll._core.readings import Answer, Broken, Listed, Missed, Observation, Reading, Refused, Rejected
 from wanpoll._core.scan import FAILURES, PAUSE, TRUSTED, WORTH
 
@@ -161,7 +160,7 @@ def test_on_a_full_account_fewer_polls_are_reason_enough() -> None:
 
     bench = scanning(2, schedule="economy")
     learned = bench.machine.accounts[NAME].learned
-    learned.pressure.steps = round(math.log(8.0) / DEARER)
+    learned.pressure.stretch = 2.0
     assert is_page(bench.next_ticket())
 
 

@@ -83,7 +83,6 @@ class Account:
         self.in_flight: OrderedDict[Ticket, None] = OrderedDict()
         self.ghosts: dict[str, Ticket] = {}  # questions under way about tasks that were forgotten
         self._plans: Iterator[tuple[Entry, float]] | None = None  # of those whose plan is of no use any more
-        self._planned_anew_at = -math.inf
         self._urgent_run = 0  # urgent questions since the last one that was not
         self._turns = 0
         self._nobody = Page(self)  # stands in a queue, but is in none
@@ -104,11 +103,11 @@ class Account:
 
     def begin(self, entry: Entry, age: float | None, now: float) -> None:
         """Have a new entry asked, but not while a question about a forgotten one of its id is under way."""
-        entry.born = None if age is None else now - age
+        entry.born = None if age is None else now - max(0.0, age)
         if self.learned is None:
             due_at = self.cadence.first(entry.task.id, now, age)
         else:
-            self._count(self.learned, now)
+            self._reckon(self.learned, now)
             due_at = self.learned.first(entry, now)
         if self.scan is not None:
             self.scan.look_soon(now)
@@ -125,8 +124,9 @@ class Account:
         learned, head = self.learned, self.learned.next_in_line(entry)
         if head is not None:
             self._move_up(head, now, now)
-        if news is News.CHANGED and now >= self._planned_anew_at + LONGEST_SILENCE * self.cadence.interval:
-            self._planned_anew_at = now  # who is not asked in time for the next change is asked by then
+        known = learned.named(entry.task.kind)
+        if news is News.CHANGED and now >= known.planned_at + LONGEST_SILENCE * self.cadence.interval:
+            known.planned_at = now  # nearly all are asked by then, and so not by an old plan
             every = list(self.tasks.values())
             self._plans = learned.anew(every if self._plans else (each for each in every if learned.alike(each, entry)))
         elif news is not News.NONE:
@@ -134,15 +134,14 @@ class Account:
             for each, at in learned.sooner(news, entry, alike, now):
                 self._move_up(each, at, now)
 
-    def relieve(self, now: float) -> None:
-        """Some tasks have left, or are not to be asked about singly: the others may be, and sooner."""
+    def reckon(self, now: float) -> None:
+        """There are more tasks to ask about, or fewer, or the account may ask more, or less: how dear are requests?"""
         if self.learned is not None:
-            self._count(self.learned, now)
+            self._reckon(self.learned, now)
 
-    def _count(self, learned: Learned, now: float) -> None:
-        """There are more tasks now, or fewer."""
-        tracked = 0 if self.refused else len(self.tasks)
-        learned.saved.follow(now, tracked, self.budget.allowed(now), self.batching.size(0))
+    def _reckon(self, learned: Learned, now: float) -> None:
+        may_ask = self.refused is None and not self.budget.pauses(now)
+        learned.saved.follow(now, len(self.tasks) if may_ask else 0, self.budget.allowed(now), self.batching.size(0))
         self._weigh(learned, now)
 
     def _weigh(self, learned: Learned, now: float, late: float | None = None) -> None:
@@ -227,6 +226,8 @@ class Account:
         jobs = (job,) if self.max_batch == 1 else batch_of(job, self, now)
         ticket = Ticket(self, jobs, now)
         if self.learned is not None and not isinstance(job, Call):
+            if not self.learned.saved.goes_on:
+                self._reckon(self.learned, now)
             self._weigh(self.learned, now, late=now - job.due_at)
             self.learned.saved.spend(now)
         if self.learned is not None or self.scan is not None:
@@ -271,7 +272,7 @@ class Account:
         self.refused = error
         self._patient_until = now + self.cadence.floor
         self.era += 1
-        self.relieve(now)
+        self.reckon(now)
         probes = [job for job in self.urgent if job.queue is self.urgent]
         self.urgent.clear()
         for job in probes:

@@ -129,6 +129,10 @@ class Budget:
             self._share = 1.0
         return share
 
+    def pauses(self, now: float) -> bool:
+        """Whether the server has said to ask nothing for a while."""
+        return self._paused_until > now
+
     def allowed(self, now: float) -> float:
         """Requests per second that the account may make now."""
         return self._full_rate if self._share >= 1.0 else self._full_rate * self.share(now)

@@ -107,7 +107,7 @@ class Judge:
             heard_at, entry.answered_at = entry.answered_at, now
             self._goes_on(entry, ticket, status, entry.progress, now, heard_at)
             scan.limit_trust(entry, now)
-        ticket.account.relieve(now)
+        ticket.account.reckon(now)
 
     # -- calls -------------------------------------------------------------------------------------------------
 
@@ -316,7 +316,7 @@ class Judge:
         account = entry.account
         self.ledger.move(entry, outcome.status)
         self.detach(entry)
-        account.relieve(now)
+        account.reckon(now)
         account.ended[outcome.task.id] = outcome
         while len(account.ended) > account.remember:
             del account.ended[next(iter(account.ended))]

@@ -42,7 +42,7 @@ _AHEAD = 1.0  # believed of its class, no task is asked more often for it
 class Class:
     """Alike tasks: how long they take from their submission, how long they run, and who waits to begin."""
 
-    __slots__ = ("exact", "freed_at", "line", "name", "runs", "steering", "told", "used", "whole")
+    __slots__ = ("exact", "freed_at", "line", "name", "planned_at", "runs", "steering", "told", "used", "whole")
 
     def __init__(self, name: str, interval: float, mode: str) -> None:
         self.name = name
@@ -54,6 +54,7 @@ class Class:
         self.exact = False  # whether the last end told when it was
         self.steering = Steering(interval, mode)
         self.freed_at = float("-inf")  # when the last of them ended
+        self.planned_at = float("-inf")  # when all of them were planned anew
 
     def statistics(self) -> ClassStatistics:
         """How long tasks take, and what a request is worth."""
@@ -136,13 +137,14 @@ class Learned:
         self._make_room(entry.task.kind)
         known, news = self.named(entry.task.kind), News.NONE
         since = entry.born if heard_at is None else heard_at
-        told = self.clock.end(seen.finished_at, since, now)
+        called = entry.nudged or entry.listed_end
+        told = self.clock.end(seen.finished_at, since, now, called=called)
         known.exact = told is not None
         known.freed_at = self._ended_at(known, entry, since, now) if told is None else told
         followed = max(entry.born, entry.tracked_at)
         if seen.status is not Status.CANCELED or not entry.called_off:
             # Else the quota decided the price, or a hiccup the lag, or a nudge or the list when it was asked about.
-            if not (self.pressure.steps or entry.retried or entry.nudged or entry.listed_end):
+            if not (self.pressure.steps or entry.retried or called):
                 late_since = max(known.freed_at, entry.tracked_at)  # before that, nobody could have asked
                 known.steering.ended(now - late_since, known.freed_at - followed, entry.polls, self.pressure.crowd)
             news = _taught(known.whole, entry.born, since, now, told)

@@ -235,7 +235,9 @@ class LifeTable:
         """
         left, first, second = begun
         latest, wanted = elapsed + longest, cost * left
-        if not left or self._square(begun, latest) < wanted:
+        if not left:  # nobody knows of any that ran so long
+            return min(elapsed + self.interval, latest)
+        if self._square(begun, latest) < wanted:
             return latest
         s, g1, g2, edges = self._s, self._g1, self._g2, self._edges
         low, high = self._bin(elapsed), min(BINS, self._bin(latest) + 1)
@@ -245,7 +247,10 @@ class LifeTable:
             square = at * at * (left - s[middle]) - 2 * at * (first - g1[middle]) + second - g2[middle]
             low, high = (low, middle) if square >= wanted else (middle, high)
         sooner, later = max(elapsed, edges[low]), min(edges[high], latest)
-        before, after = self._square(begun, sooner), self._square(begun, later)
+        # Within a bin it grows as a cube, since ends are spread evenly over it.
+        before, after, wanted = (
+            max(0.0, each) ** (1 / 3) for each in (self._square(begun, sooner), self._square(begun, later), wanted)
+        )
         return sooner + (later - sooner) * (wanted - before) / (after - before) if before < wanted < after else later
 
     def square(self, since: float, until: float) -> float:

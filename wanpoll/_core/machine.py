@@ -113,7 +113,7 @@ class Machine:
         self._judge.detach(entry)
         if entry.ticket is not None:
             account.ghosts[task_id] = entry.ticket  # its request is out, and keeps its place in the quota
-        account.relieve(now)
+        account.reckon(now)
         self._touch(account, now)
         return entry
 
@@ -235,6 +235,8 @@ class Machine:
         for account in self.accounts.values():
             for ticket in account.in_flight:
                 ticket.deadline += now - promised + STALL
+            if account.learned is not None:
+                account.learned.saved.sleep(promised, now)
             self._touch(account, now)
 
     def _give_up_overdue(self, account: Account, now: float) -> None:

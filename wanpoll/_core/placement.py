@@ -22,7 +22,8 @@ ECONOMY = "economy"
 FAST = "fast"
 
 LONGEST_SILENCE = 20.0
-"""Intervals (300 s, at 15 s): no task is left alone for longer, unless it has run ten times as long already."""
+"""Intervals (300 s, at 15 s): no task is left alone for longer, but for one that has run ten times as long already, or
+under pressure, which stretches it as it does steps."""
 
 LATE = 0.1
 """That part of the time for which a task has run: the longest silence about very old ones."""

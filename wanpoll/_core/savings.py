@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 _REGULAR = 1.05  # intervals between two polls of the fixed schedule, on average: it never asks sooner than advised
-_LONGEST = 20.0  # intervals that pass between two questions: what is longer nobody could have used
 
 
 class Savings:
     """Those of one account, from its first task on."""
 
-    __slots__ = ("_interval", "_longest", "_rate", "_since", "requests")
+    __slots__ = ("_interval", "_rate", "_since", "requests")
 
     def __init__(self, interval: float) -> None:
         self._interval = _REGULAR * interval
-        self._longest = _LONGEST * interval
         self._rate = 0.0  # requests a second, at the advised interval
         self._since = 0.0
         self.requests = 0.0
@@ -23,11 +21,21 @@ class Savings:
         self._pass(now)
         self._rate = min(tracked / self._interval / min(batch, max(1, tracked)), allowed)
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is anybody to ask about, and the account may."""
+        return self._rate > 0.0
+
+    def sleep(self, since: float, now: float) -> None:
+        """From `since` to `now` the machine slept: nobody could have asked."""
+        self._pass(max(self._since, since))
+        self._since = now
+
     def spend(self, now: float) -> None:
         """A request is made."""
         self._pass(now)
         self.requests -= 1.0
 
     def _pass(self, now: float) -> None:
-        self.requests += self._rate * min(now - self._since, self._longest)
+        self.requests += self._rate * (now - self._since)
         self._since = now

@@ -139,7 +139,7 @@ class Scan:
         births.sort()
         count, best, most = len(births), _Plan(), 0.0
         learned = self._account.learned
-        eased = 1.0 if learned is None else learned.pressure.times ** (1 / 3)  # a full quota stretches steps
+        eased = 1.0 if learned is None else learned.pressure.stretch  # a full quota stretches steps
         for skipped in dict.fromkeys(int(part * count) for part in _PARTS if count):
             since = min(births[skipped], now) - _MARGIN
             due, cost = (count - skipped) * eased, WORTH * self._pages_since(since, now)

@@ -48,6 +48,7 @@ class Standing:
             return
         if account.budget.throttle(now, ticket.taken_at, reading.retry_after):
             self.ledger.say(account, ev.AccountThrottled(account.name, account.budget.share(now)))
+        account.reckon(now)
 
     def no_list(self, ticket: Ticket, reading: CallReading, now: float) -> None:
         """A page of the list of tasks did not come. Whatever the reason, the account is not refused for it."""
