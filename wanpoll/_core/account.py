@@ -39,7 +39,7 @@ FIXED = "fixed"
 
 _PROMOTED_AT_ONCE = 1000
 _HEEDED = 1000  # tasks at the most: an account with more has others to learn from
-_LOOKED_AT = 16  # of those that are due
+_LOOKED_AT = 8  # of those that are due
 _GOLDEN = 2_654_435_769  # 2**32 / the golden ratio: multiples of it spread evenly
 _TOLD_BY = 3  # answers that may tell the age of a task; a provider that has not by then never does
 _BREATH = 2 * RESOLUTION

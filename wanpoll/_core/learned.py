@@ -187,12 +187,12 @@ class Learned:
     def cost(self, entry: Entry, now: float) -> float:
         """What it has cost not to ask since the last answer: the square of the lag that is to be expected, in s**2."""
         since = entry.tracked_at if entry.answered_at is None else entry.answered_at
-        if entry.born is None:  # nothing is known: as if few of many ended in an interval
+        known = None if entry.born is None else self.named(entry.task.kind)
+        if known is None or not known.whole.table.ends:  # nothing is known: as if few of many ended in an interval
             return _square(now - since, self.cadence.interval)
-        known = self.named(entry.task.kind)
         began, placement = self._clock_of(known, entry)
         if entry.answered_at is None:
-            since = entry.born
+            since = entry.born or since
         return placement.table.square(max(0.0, since - began), now - began)
 
     def named(self, kind: str | None) -> Class:
