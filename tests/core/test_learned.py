@@ -714,6 +714,20 @@ def test_nobody_is_asked_sooner_than_the_server_said() -> None:
     assert entry.due_at == asked + 2.0
 
 
+def test_who_is_on_the_list_is_not_asked_sooner() -> None:
+    """The list said a moment ago that it goes on, and will say when it does not."""
+    bench = Bench(schedule="economy")
+    entry = bench.track("a", age=0.0)
+    asked = bench.poll(NOT_YET[Status.RUNNING])
+    due_at = entry.due_at
+    bench.now += 2.0
+    entry.answered_at = bench.now
+    bench.machine.accounts[NAME]._move_up(entry, bench.now + 1.0, bench.now)
+
+    assert entry.polled_at == asked
+    assert entry.due_at == due_at > bench.now + 2.0
+
+
 def test_observers_are_told_what_was_learned_and_how_late_ends_were_known() -> None:
     """Each new estimate of a class, and for each end with a time how long ago it was."""
     bench = Bench(schedule="economy")
