@@ -98,8 +98,6 @@ class Account:
     def begin_at(self, epoch: float | None) -> None:
         """`epoch` is the Unix time at which `now` is 0."""
         self.clock.epoch = epoch
-        if self.scan is not None:
-            self.scan.epoch = epoch
 
     def begin(self, entry: Entry, age: float | None, now: float) -> None:
         """Have a new entry asked, but not while a question about a forgotten one of its id is under way."""

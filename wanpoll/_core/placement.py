@@ -81,13 +81,13 @@ class Placement:
         return step
 
     def survived(self, began: float, since: float, until: float) -> News:
-        """A task, that `began` then ran on from `since` to `until` seconds."""
+        """A task that `began` then ran on from `since` to `until` seconds."""
         self.table.survived(since, until)
         news = self._regime.survived(began, since, until)
         return News.NONE if news is News.NONE else self._heed(news)
 
     def ended(self, began: float, after: float, by: float, end: float | None) -> News:
-        """A task, that `began` then had not ended at `after` and had at `by`; `end` is when, where that is known."""
+        """A task that `began` then had not ended at `after` and had at `by`; `end` is when, where that is known."""
         news = self._regime.ended(began, after, by, end)
         forget = _FORGET if news is News.DOUBT else 0.0
         if end is None:
@@ -167,10 +167,8 @@ class Placement:
     def _step(self, begun: Moments, elapsed: float, price: float, pressure: float = 0.0) -> float:
         """`begun` are the moments at `elapsed`."""
         interval = self.table.interval
-        # A step is about as the cube root of its price, and so is the longest.
-        longest = min(self._daring * interval, max(LONGEST_SILENCE * interval, LATE * elapsed)) * math.exp(
-            pressure / 3.0
-        )
+        longest = min(self._daring * interval, max(LONGEST_SILENCE * interval, LATE * elapsed))
+        longest *= math.exp(pressure / 3.0)  # a step is about as the cube root of its price, and so is the longest
         price *= math.exp(pressure)
         return max(self.table.reached(begun, elapsed, price / 2 * interval, longest) - elapsed, _FLOOR * interval)
 

@@ -63,7 +63,6 @@ class Scan:
 
     def __init__(self, account: Account, cadence: Cadence, *, fast: bool = False) -> None:
         self.page = Page(account)
-        self.epoch: float | None = None  # Unix time at which `now` is 0
         self.covered = 0  # tasks that scans name: they share no quota
         self.stopped = False
         self._account = account
@@ -110,7 +109,7 @@ class Scan:
     def _until_due(self, now: float) -> float:
         """Seconds until a scan may be due; 0 when it is, and `_plan` says what to scan for."""
         look = _LOOK * self._period
-        if self.epoch is None or self._account.refused is not None:
+        if self._account.clock.epoch is None or self._account.refused is not None:
             return look
         spared = self._sparable(now)
         plan = self._plan = self._cheapest([entry.born for entry in spared if entry.born is not None], now)
@@ -162,7 +161,9 @@ class Scan:
 
     def _ask_for_page(self, number: int, now: float) -> None:
         page = self.page
-        page.subject = PageOf(datetime.fromtimestamp((self.epoch or 0.0) + self._plan.since, UTC), number)
+        page.subject = PageOf(
+            datetime.fromtimestamp((self._account.clock.epoch or 0.0) + self._plan.since, UTC), number
+        )
         page.due_at = now
         page.urgent = True  # it may spare a hundred of those that wait
 
