@@ -22,6 +22,7 @@ from wanpoll._core.learned import MOST_CLASSES, Learned
 from wanpoll._core.machine import Machine
 from wanpoll._core.placement import new_placement
 from wanpoll._core.readings import NOT_YET, Answer, Observation
+from wanpoll._core.regime import News
 from wanpoll.exceptions import UsageError
 from wanpoll.providers import DashScope
 
@@ -712,6 +713,38 @@ def test_nobody_is_asked_sooner_than_the_server_said() -> None:
 
     assert asked >= told + 600.0
     assert entry.due_at == asked + 2.0
+
+
+def test_after_a_change_a_whole_class_is_planned_anew_in_parts() -> None:
+    """A thousand at a time, so that nothing else has to wait; tasks of another class keep their plans."""
+    bench = Bench(schedule="economy")
+    entries = [bench.track(f"t{number}", age=0.0) for number in range(2500)]
+    entries.append(bench.machine.track(NAME, Task("o", NAME, kind="other"), bench.now, expires_in=DAY, age=0.0))
+    account = bench.machine.accounts[NAME]
+    for entry in entries:
+        account.place(entry, 200.0, bench.now)
+    account.heed(News.CHANGED, entries[0], bench.now)
+    moved = []
+    for _ in range(4):
+        bench.machine.take_due(bench.now)
+        moved.append(sum(entry.due_at < 100.0 for entry in entries))
+
+    assert moved == [1000, 2000, 2500, 2500]
+    assert entries[-1].due_at == 200.0
+    assert bench.machine.next_at() > bench.now + 1.0
+
+
+def test_who_waits_for_a_forgotten_namesake_is_not_moved_up() -> None:
+    """A task is asked about once at a time, whatever is learned."""
+    bench = Bench(schedule="economy")
+    bench.track("a", age=0.0)
+    bench.next_ticket()
+    bench.machine.forget(NAME, "a", bench.now)
+    heir = bench.track("a", age=0.0)
+    heir.due_at = bench.now + 100.0
+    bench.machine.accounts[NAME]._move_up(heir, bench.now, bench.now)
+
+    assert bench.next_ticket(within=5.0) is None
 
 
 def test_who_is_on_the_list_is_not_asked_sooner() -> None:
