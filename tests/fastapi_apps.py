@@ -99,10 +99,3 @@ async def status_of(request: Any) -> int:
     await response.read()
     status: int = response.status
     return status
-
-
-async def until(condition: Any, seconds: float = 20.0) -> None:
-    """Wait until `condition()` is true."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.002)

@@ -17,7 +17,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.base import BaseHTTPMiddleware
 
 from tests.clouds import Cloud
-from tests.fastapi_apps import PROBLEM, TASK, app_of, client_of, cloud_wanpoll, status_of, until
+from tests.fastapi_apps import PROBLEM, TASK, app_of, client_of, cloud_wanpoll, status_of
+from tests.waiting import until
 from wanpoll import Task, UsageError
 from wanpoll.fastapi._authorize import MOST_HOOKS_AT_ONCE
 

@@ -23,8 +23,8 @@ from tests.fastapi_apps import (
     serving,
     session,
     status_of,
-    until,
 )
+from tests.waiting import until
 from wanpoll import Task
 from wanpoll.fastapi import WanPoll, _events
 from wanpoll.fastapi._events import EventStream, events_of
@@ -198,7 +198,7 @@ async def test_a_slow_reader_delays_nobody() -> None:
             slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1_024)
             slow.connect((host, int(port)))
             slow.sendall(f"GET {STREAM} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-            async with client.get(STREAM) as response, asyncio.timeout(5):
+            async with client.get(STREAM) as response, asyncio.timeout(20):
                 seen = 0
                 async for _ in events(response):
                     seen += 1

@@ -24,8 +24,8 @@ from tests.fastapi_apps import (
     serving,
     session,
     status_of,
-    until,
 )
+from tests.waiting import until
 from wanpoll import DecodeError, TransportError, UsageError
 from wanpoll.fastapi import ClientLeft, DepPoller
 from wanpoll.testing import reply

@@ -10,7 +10,8 @@ from collections import Counter
 import aiohttp
 import pytest
 
-from tests.fastapi_apps import app_of, serving, session, until
+from tests.fastapi_apps import app_of, serving, session
+from tests.waiting import until
 from wanpoll import Rate
 from wanpoll.fastapi import WanPoll
 from wanpoll.providers import DashScope

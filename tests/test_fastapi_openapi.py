@@ -35,7 +35,7 @@ MODELS = {
 def whole_app() -> tuple[WanPoll, FastAPI]:
     """Every route there is. Its task ids end by themselves."""
     wanpoll = cloud_wanpoll(Cloud(runs=0.05, latency=0.001))
-    app = app_of(wanpoll, allow_cancel=True, longest_wait=0.02)
+    app = app_of(wanpoll, allow_cancel=True, longest_wait=0.2)
     app.include_router(wanpoll.webhooks({"dashscope": None}))
     return wanpoll, app
 

@@ -13,7 +13,8 @@ from fastapi import BackgroundTasks, FastAPI, WebSocket
 from fastapi.responses import StreamingResponse
 
 from tests.clouds import Cloud
-from tests.fastapi_apps import client_of, cloud_wanpoll, until
+from tests.fastapi_apps import client_of, cloud_wanpoll
+from tests.waiting import until
 from wanpoll import PollerClosed
 from wanpoll.fastapi import EXCEPTION_HANDLERS, ClientLeft, DepPoller
 

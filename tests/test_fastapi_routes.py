@@ -11,7 +11,8 @@ from starlette.exceptions import HTTPException
 from yarl import URL
 
 from tests.clouds import Cloud, state
-from tests.fastapi_apps import PROBLEM, TASK, app_of, client_of, cloud_wanpoll, quick, status_of, until
+from tests.fastapi_apps import PROBLEM, TASK, app_of, client_of, cloud_wanpoll, quick, status_of
+from tests.waiting import until
 from wanpoll import Task, UsageError
 from wanpoll.fastapi import WanPoll
 from wanpoll.providers import AceData, DashScope

@@ -18,7 +18,8 @@ import pytest
 from fastapi import FastAPI
 
 from tests.clouds import Cloud
-from tests.fastapi_apps import cloud_wanpoll, events, session, until
+from tests.fastapi_apps import cloud_wanpoll, events, session
+from tests.waiting import until
 from wanpoll.fastapi._signals import SignalWatch
 from wanpoll.simulator import Simulator
 

@@ -14,7 +14,8 @@ from fastapi import FastAPI
 from standardwebhooks import Webhook
 
 from tests.clouds import Cloud
-from tests.fastapi_apps import PROBLEM, client_of, quick, status_of, until
+from tests.fastapi_apps import PROBLEM, client_of, quick, status_of
+from tests.waiting import until
 from wanpoll import UsageError
 from wanpoll.fastapi import WanPoll
 from wanpoll.fastapi._bodies import MOST_BYTES

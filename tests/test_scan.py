@@ -61,7 +61,7 @@ async def test_a_list_that_is_forbidden_costs_one_request(caplog: pytest.LogCapt
         report, statistics = await follow(scan=True, schedule="fixed", listable=False)
 
     assert report.by_route["list"] == report.by_answer[403] == 1
-    assert report.by_route["query"] == statistics.polls >= 2 * COUNT
+    assert report.by_route["query"] == statistics.polls > 1.5 * COUNT
     assert [record.getMessage() for record in caplog.records if record.name.startswith("wanpoll")] == [
         "dashscope gives no list of its tasks, so each is asked about: AccessDenied: Access denied."
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -87,13 +87,6 @@ async def wait(simulator: Simulator, *arguments: str, stdin: str = "") -> Ran:
 def pace(simulator: Simulator) -> tuple[str, ...]:
     """The advised interval, in the client's time."""
     return "--interval", str(15.0 / simulator.speed)
-
-
-async def until(true: Callable[[], bool]) -> None:
-    """Wait until something is true."""
-    async with asyncio.timeout(30):
-        while not true():
-            await asyncio.sleep(0.01)
 
 
 async def cancel(simulator: Simulator, task_id: str) -> None:

@@ -9,6 +9,7 @@ import termios
 import attrs
 import pytest
 
+from tests.waiting import until
 from wanpoll import Failure, Media, Outcome, Statistics, Status, Task, TransportError
 from wanpoll.cli._demo_report import Story, told
 from wanpoll.cli._lines import for_machines, for_people
@@ -16,7 +17,7 @@ from wanpoll.cli._texts import clock, counted, duration, number, printable
 from wanpoll.cli._views import Plain
 from wanpoll.simulator import Simulator
 
-from .helpers import CANARY, COMMAND, environment, pace, until
+from .helpers import CANARY, COMMAND, environment, pace
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 """What hides and shows a terminal's cursor."""

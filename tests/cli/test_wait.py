@@ -7,11 +7,12 @@ import sys
 
 import pytest
 
+from tests.waiting import until
 from wanpoll.cli._ids import read_ids
 from wanpoll.simulator import Constant, Simulator
 
 from ..packages import offer
-from .helpers import CANARY, COMMAND, cancel, ended, environment, pace, started, until, wait, wanpoll
+from .helpers import CANARY, COMMAND, cancel, ended, environment, pace, started, wait, wanpoll
 
 FIELDS = [
     "id",

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from tests.waiting import until
 from wanpoll._core.model import Rate
 from wanpoll.exceptions import UsageError
 from wanpoll.simulator import Constant, Simulator
@@ -51,10 +52,11 @@ async def test_a_pending_task():
 
 async def test_progress():
     """A running task begins at 50 % and comes near 100 % at its end, in whole per cents."""
-    async with Simulator(queue=Constant(0), speed=100_000) as simulator, client(simulator, "anyfast") as session:
+    async with Simulator(queue=Constant(0), speed=10_000) as simulator, client(simulator, "anyfast") as session:
         (task_id,) = simulator.submit(dialect="anyfast", duration=10_000)
         _, first = await ask(session, f"{PATH}/{task_id}")
-        await asyncio.sleep(0.04)
+        asked_at = simulator.now
+        await until(lambda: simulator.now > asked_at + 300)
         _, later = await ask(session, f"{PATH}/{task_id}")
     early, late = (int(document["data"]["progress"].removesuffix("%")) for document in (first, later))
 

@@ -64,7 +64,7 @@ async def test_lags():
     """The lag runs from a task's end to the first answer that told it, by query or by list."""
     async with Simulator(speed=1_000) as simulator, client(simulator) as session:
         (first,) = simulator.submit(duration=0)
-        simulator.submit()
+        simulator.submit(duration=1e6)
         await ask(session, f"tasks/{first}")
         at_first = simulator.report()
         simulator.submit(duration=0)
@@ -74,9 +74,9 @@ async def test_lags():
         report = simulator.report()
 
     assert len(at_first.lags) == 1
-    assert report.lags[0] == at_first.lags[0]
-    assert 20 <= report.lags[1] < report.seconds
     assert len(report.lags) == 2
+    assert at_first.lags[0] in report.lags
+    assert 20 <= report.lags[1] < report.seconds
     assert (report.lag(0.5), report.lag(0.51), report.lag(1)) == (report.lags[0], report.lags[1], report.lags[1])
 
 
