@@ -123,6 +123,40 @@ async def test_the_body_of_a_get_hides_nobody(path: str, body: str) -> None:
         await until(lambda: not room.stays, 0.5)
 
 
+class Replaying:
+    """A middleware as many have written it: it reads the body, and gives it again whenever it is asked."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        self.asked = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        body = (await receive())["body"]
+
+        async def again() -> Any:
+            self.asked += 1
+            assert self.asked < 100  # without an end, nothing but this could stop it
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self.app(scope, again, send)
+
+
+@pytest.mark.parametrize(("method", "handler"), [("GET", ended), ("POST", reading)])
+async def test_a_middleware_that_replays_the_body_without_an_end_stops_nothing(method: str, handler: Any) -> None:
+    """Behind it no client is seen to leave; the wait goes on, as does everything else."""
+    wanpoll = cloud_wanpoll(Cloud(runs=0.05, latency=0.001))
+    app = FastAPI(lifespan=wanpoll.lifespan)
+    app.add_api_route("/", handler, methods=[method])
+    replaying = Replaying(app)
+    async with client_of(replaying) as client, asyncio.timeout(10), client.request(method, "/", json=5) as response:
+        assert await response.json() == "SUCCEEDED"
+
+    assert replaying.asked <= 3
+
+
 async def test_waits_side_by_side_end_together_when_the_client_leaves() -> None:
     """A handler may wait for several things at once."""
     wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))

@@ -15,8 +15,8 @@ from fastapi.responses import StreamingResponse
 from tests.clouds import Cloud
 from tests.fastapi_apps import client_of, cloud_wanpoll
 from tests.waiting import until
-from wanpoll import PollerClosed
-from wanpoll.fastapi import EXCEPTION_HANDLERS, ClientLeft, DepPoller
+from wanpoll import InvalidTaskId, PollerClosed, ProviderRefused, Task, WaitTimeout, WanpollError
+from wanpoll.fastapi import EXCEPTION_HANDLERS, ClientLeft, DepPoller, _problems
 
 FOREVER = 1e9
 
@@ -85,6 +85,58 @@ async def test_a_websocket_is_closed_when_the_server_stops(handlers: Any, caplog
 
     # (of the 503, uvicorn says that there was no handshake)
     assert not [each for each in caplog.records if each.exc_info]
+
+
+ENDS: dict[str, tuple[WanpollError, int, str]] = {
+    "stopping": (PollerClosed([Task("somebody-elses")]), 1012, "The server is about to stop"),
+    "late": (WaitTimeout(1.0, [Task("a-task")]), 1013, "Not done yet"),
+    "wrong": (InvalidTaskId("bad"), 1008, "Not a task id"),
+    "refused": (ProviderRefused("dashscope", "Arrearage", "pay"), 1011, "The provider refuses the account"),
+}
+
+
+async def test_a_websocket_that_is_open_is_closed_by_errors_too(caplog: pytest.LogCaptureFixture) -> None:
+    """With a code, and the problem's title as the reason: no status can be answered any more."""
+    app = FastAPI(exception_handlers=EXCEPTION_HANDLERS)
+
+    @app.websocket("/{name}")
+    async def talk(socket: WebSocket, name: str) -> None:
+        await socket.accept()
+        raise ENDS[name][0]
+
+    async with client_of(app, ws="websockets-sansio", **LOGGED, lifespan="off") as client, asyncio.timeout(10):
+        for name, (_, code, reason) in ENDS.items():
+            async with client.ws_connect(f"/{name}") as socket:
+                closed = await socket.receive()
+            assert (closed.type, closed.data, closed.extra) == (aiohttp.WSMsgType.CLOSE, code, reason)
+
+    assert not [each for each in caplog.records if each.exc_info]
+
+
+async def test_a_websocket_that_the_app_has_closed_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """Its error cannot be told; one before it was accepted is a status, as for any request."""
+    app = FastAPI(exception_handlers=EXCEPTION_HANDLERS)
+
+    @app.websocket("/{accepted}")
+    async def talk(socket: WebSocket, accepted: bool) -> None:
+        if accepted:
+            await socket.accept()
+            await socket.close(4000)
+        raise InvalidTaskId("bad")
+
+    async with client_of(app, ws="websockets-sansio", **LOGGED, lifespan="off") as client, asyncio.timeout(10):
+        async with client.ws_connect("/true") as socket:
+            assert (await socket.receive()).data == 4000
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await client.ws_connect("/false")
+        assert refused.value.status == 422
+
+    assert not [each for each in caplog.records if each.exc_info]
+
+
+def test_every_title_fits_into_a_closing_frame() -> None:
+    """123 bytes, RFC 6455, 5.5."""
+    assert all(len(kind.title.encode()) <= 123 for kind in _problems._KINDS.values())
 
 
 async def test_a_websocket_whose_client_left_unseen_is_closed_quietly(caplog: pytest.LogCaptureFixture) -> None:

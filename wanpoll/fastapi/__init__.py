@@ -16,7 +16,7 @@ annotations of this module's functions, so they are not postponed.)
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import Annotated, Any, TypedDict, Unpack, cast
+from typing import Annotated, Any, TypedDict, Unpack
 
 from wanpoll.exceptions import MissingExtra
 
@@ -39,7 +39,7 @@ from wanpoll.fastapi._models import (
     TaskReference,
     TaskStates,
 )
-from wanpoll.fastapi._problems import EXCEPTION_HANDLERS, Problem
+from wanpoll.fastapi._problems import EXCEPTION_HANDLERS, Problem, answer_problem
 from wanpoll.fastapi._room import (
     APP_STATE,
     ClientLeft,
@@ -47,7 +47,6 @@ from wanpoll.fastapi._room import (
     Room,
     ServerStopping,
     SocketStopping,
-    close_socket,
 )
 from wanpoll.fastapi._router import Routes
 from wanpoll.fastapi._signals import SignalWatch
@@ -74,7 +73,7 @@ __all__ = [
     "PollerOptions",
 ]
 
-EXCEPTION_HANDLERS[SocketStopping] = cast(Any, close_socket)  # it answers with no Response
+EXCEPTION_HANDLERS[SocketStopping] = answer_problem  # else Starlette's own handler is found first
 
 _STATE = "wanpoll"
 _HOW = (

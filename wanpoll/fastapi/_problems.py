@@ -4,6 +4,7 @@ Details are written here, for strangers: an error's own text is for the app's lo
 or what the provider thinks of the account.
 """
 
+import contextlib
 import math
 from collections.abc import Callable, Coroutine, Mapping
 from http import HTTPStatus
@@ -14,6 +15,14 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.status import (
+    WS_1008_POLICY_VIOLATION,
+    WS_1011_INTERNAL_ERROR,
+    WS_1012_SERVICE_RESTART,
+    WS_1013_TRY_AGAIN_LATER,
+)
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from wanpoll._core.redact import redact
 from wanpoll.exceptions import (
@@ -47,6 +56,7 @@ RETRY_AFTER: Mapping[str, Any] = {"Retry-After": {"description": "seconds", "sch
 _MOST_ERRORS = 20  # that are told of one request
 _MOST_CHARACTERS = 200  # of each
 _BODILESS = (204, 205, 304)  # RFC 9110, 15.3.5, 15.3.6, 15.4.5
+_CLOSE_CODES = {503: WS_1012_SERVICE_RESTART, 504: WS_1013_TRY_AGAIN_LATER}
 
 
 class Problem(BaseModel):
@@ -172,15 +182,30 @@ def refusal(status: int, name: str, detail: str, headers: Mapping[str, str] | No
     return respond(Problem(type=_type(name), title=HTTPStatus(status).phrase, status=status, detail=detail), headers)
 
 
-async def answer_problem(request: Request, error: WanpollError) -> Response:
-    """An exception handler for the classes in `EXCEPTION_HANDLERS`."""
-    return response_to(error)
+async def answer_problem(connection: HTTPConnection, error: WanpollError) -> Any:
+    """An exception handler for the classes in `EXCEPTION_HANDLERS`: the answer, None for a websocket that is open."""
+    if not isinstance(connection, WebSocket) or connection.application_state is WebSocketState.CONNECTING:
+        return response_to(error)
+    if connection.application_state is WebSocketState.CONNECTED:
+        problem = problem_of(error)
+        with contextlib.suppress(WebSocketDisconnect):  # its client has left unseen
+            await connection.close(_close_code(problem.status), problem.title)
+    return None
+
+
+def _close_code(status: int) -> int:
+    """What closes a websocket (RFC 6455, 7.4.1) where a request is answered with `status`."""
+    if status in _CLOSE_CODES:
+        return _CLOSE_CODES[status]
+    return WS_1008_POLICY_VIOLATION if status < 500 else WS_1011_INTERNAL_ERROR
 
 
 EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {}
 """Lets the app's own handlers answer wanpoll's errors as problems: `FastAPI(exception_handlers=EXCEPTION_HANDLERS)`.
 
-Those that would be a bug of the app (`WrongLoop`, a bare `UsageError`) are not among them.
+A websocket that was accepted is closed: 1012 where the server is about to stop, 1013 where a wait ended without news,
+1008 for what else is a 4xx, 1011 for the rest; the reason is the problem's title. Those that would be a bug of the app
+(`WrongLoop`, a bare `UsageError`) are not among them.
 """
 EXCEPTION_HANDLERS.update(dict.fromkeys(_KINDS, answer_problem))
 

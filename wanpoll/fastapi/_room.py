@@ -13,7 +13,7 @@ from fastapi import Request
 from starlette import status
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.requests import ClientDisconnect, HTTPConnection
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket, WebSocketState
 
 from wanpoll._arguments import seconds
 from wanpoll._core.model import Outcome, Task, Update
@@ -57,18 +57,12 @@ class ServerStopping(PollerClosed, HTTPException):
 class SocketStopping(WebSocketException, ServerStopping):
     """The same for a websocket that is open: it is closed, since no status can be answered any more.
 
-    (That is done by Starlette's own handler, which is found by the first base, where `close_socket` is not there.)
+    (That is done by Starlette's own handler, which is found by the first base, where `EXCEPTION_HANDLERS` are not.)
     """
 
     def __init__(self) -> None:
         ServerStopping.__init__(self)
-        WebSocketException.__init__(self, status.WS_1012_SERVICE_RESTART, "the server is about to stop; come back")
-
-
-async def close_socket(socket: WebSocket, error: SocketStopping) -> None:
-    """Close `socket`, quietly where its client has left unseen."""
-    with contextlib.suppress(WebSocketDisconnect):
-        await socket.close(error.code, error.reason)
+        WebSocketException.__init__(self, status.WS_1012_SERVICE_RESTART, "The server is about to stop")
 
 
 class Room:
@@ -188,9 +182,8 @@ async def _has_left(request: Request) -> bool:
             else:
                 async for _ in request.stream():
                     pass
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-    return True
+    # a body that has ended and comes again is that of a middleware that replays it, without an end
+    return bool((await request.receive())["type"] == "http.disconnect")
 
 
 def _length(request: Request) -> float:
