@@ -7,6 +7,7 @@ import socket
 from typing import Any
 
 import pytest
+import uvicorn
 from fastapi import BackgroundTasks, Depends, FastAPI, Request
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -28,7 +29,7 @@ from tests.waiting import until
 from wanpoll import Task
 from wanpoll.fastapi import WanPoll, _events
 from wanpoll.fastapi._events import EventStream, events_of
-from wanpoll.fastapi._room import RequestPoller
+from wanpoll.fastapi._pollers import RouterPoller
 from wanpoll.testing import missed, reply
 
 FOREVER = 1e9
@@ -221,7 +222,8 @@ def stream_of(wanpoll: WanPoll, send: Any) -> asyncio.Future[None]:
     (room,) = wanpoll._rooms.values()
     request = Request(SCOPE, never)
     request._stream_consumed = True
-    response = EventStream(events_of(RequestPoller(room, request), Task("a-task", "dashscope"), None, 60.0))
+    poller = RouterPoller(room, request)
+    response = EventStream(poller, events_of(poller, Task("a-task", "dashscope"), None, 60.0), 60.0)
     return asyncio.ensure_future(response(SCOPE, never, send))
 
 
@@ -245,6 +247,77 @@ async def test_a_reader_that_comes_back_to_reading_is_told_the_newest() -> None:
         await streaming
 
     assert [body.partition(b"event: ")[2].partition(b"\n")[0] for body in sent[2:]] == [b"update", b"outcome", b""]
+
+
+@pytest.mark.parametrize("stuck_at", [1, 3])
+@pytest.mark.parametrize("stopping", [True, False])
+async def test_a_reader_that_takes_nothing_is_cut(
+    stopping: bool, stuck_at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After some heartbeats, or as the server is about to stop; and nothing is left of it."""
+    if not stopping:
+        monkeypatch.setattr(_events, "PATIENCE_HEARTBEATS", 0.0)
+        monkeypatch.setattr(_events, "LEAST_PATIENCE_SECONDS", 0.05)
+    sent = list[Any]()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+        if len(sent) == stuck_at:
+            await never()
+
+    wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))
+    async with wanpoll.lifespan(FastAPI()):
+        (room,) = wanpoll._rooms.values()
+        streaming = stream_of(wanpoll, send)
+        await until(lambda: len(sent) == stuck_at)
+        if stopping:
+            wanpoll.drain()
+        await asyncio.wait_for(streaming, 20)
+
+        assert len(sent) == stuck_at
+        assert not room.stays
+        assert not len(wanpoll.poller._waiters)
+
+
+async def test_what_is_being_sent_when_the_server_stops_is_sent() -> None:
+    """A middleware between may take a moment for each part, the last one included."""
+    sent = list[Any]()
+
+    async def send(message: Any) -> None:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
+        sent.append(message)
+
+    wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))
+    async with wanpoll.lifespan(FastAPI()):
+        streaming = stream_of(wanpoll, send)
+        await until(lambda: len(sent) == 4)
+        wanpoll.drain()
+        await streaming
+
+    assert not sent[-1]["more_body"]
+
+
+@pytest.mark.parametrize("http", ["h11", "httptools"])
+async def test_a_reader_that_takes_nothing_holds_no_server_that_stops(http: str) -> None:
+    """Its stream ends as others do; what uvicorn has not flushed yet is cut by its own limit."""
+    wanpoll = cloud_wanpoll(Fickle(), interval=0.001)
+    listening = socket.create_server(("127.0.0.1", 0))
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+    config = uvicorn.Config(app_of(wanpoll, heartbeat=0.01), http=http, log_config=None, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    running = asyncio.ensure_future(server.serve(sockets=[listening]))
+    await until(lambda: server.started)
+    (room,) = wanpoll._rooms.values()
+    with socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1_024)
+        slow.connect(listening.getsockname())
+        slow.sendall(f"GET {STREAM} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        await until(lambda: any(stay._most is not None for stay in room.stays))
+        wanpoll.drain()
+        await until(lambda: not room.stays, 5)
+        server.should_exit = True
+        await asyncio.wait_for(running, 20)
 
 
 async def test_a_stream_that_the_server_cuts_lets_go() -> None:
@@ -275,7 +348,7 @@ async def test_events_that_are_closed_leave_nothing_for_later() -> None:
         for seen in range(4):
             request = Request(SCOPE, never)
             request._stream_consumed = True
-            stream = events_of(RequestPoller(room, request), Task("a-task", "dashscope"), None, 0.01)
+            stream = events_of(RouterPoller(room, request), Task("a-task", "dashscope"), None, 0.01)
             for _ in range(seen):
                 await anext(stream)
             before = len(asyncio.all_tasks())

@@ -130,6 +130,28 @@ async def test_a_task_that_expired_is_410() -> None:
             assert (await response.json())["type"] == "urn:wanpoll:problem:task-expired"
 
 
+@pytest.mark.parametrize("wait", [0.0, 0.01])
+async def test_who_asks_gives_a_task_no_more_time_than_the_app_gave_it(wait: float) -> None:
+    """On no route. One that the app did not tell of has a day."""
+    wanpoll = cloud_wanpoll(Cloud(FOREVER, latency=0.001))
+
+    def life(task_id: str) -> float:
+        entry: Any = wanpoll.poller._machine.find("dashscope", task_id)
+        return entry.expires_at - entry.tracked_at
+
+    async with client_of(app_of(wanpoll, allow_cancel=True)) as client:
+        await wanpoll.poller.track("a-task", expires_in=60.0)
+        await status_of(client.get(TASK, params={"wait": str(wait)}))
+        async with client.get(f"{TASK}/events") as response:
+            await response.content.readuntil(b"RUNNING")
+        tasks = [{"provider": "dashscope", "id": each} for each in ("a-task", "a-stranger-s")]
+        await status_of(client.post("/tasks:batch", json={"tasks": tasks, "wait": wait}))
+        await status_of(client.delete(TASK))
+
+        assert life("a-task") == pytest.approx(60.0)
+        assert life("a-stranger-s") == pytest.approx(86_400.0)
+
+
 async def test_a_refused_account_is_502_with_the_code_alone() -> None:
     """What the provider says about the account is not for strangers."""
     cloud = Cloud(latency=0.001)

@@ -39,11 +39,11 @@ from wanpoll.fastapi._models import (
     TaskReference,
     TaskStates,
 )
+from wanpoll.fastapi._pollers import RequestPoller
 from wanpoll.fastapi._problems import EXCEPTION_HANDLERS, Problem, answer_problem
 from wanpoll.fastapi._room import (
     APP_STATE,
     ClientLeft,
-    RequestPoller,
     Room,
     ServerStopping,
     SocketStopping,
@@ -208,17 +208,18 @@ class WanPoll:
         | `POST /tasks:batch` | 200 `TaskStates` |
         | `DELETE /tasks/{provider}/{id}` | only with `allow_cancel`: cancels the remote task |
 
-        Whoever asks for a task makes the app follow it, inside the quota of the account, and is told its results: so
-        give an `authorize(request, task)`, which returns True if this request may (it can be async, and must not
-        block). What is no bool, a coroutine that was not awaited for one, is a bug of the app: 500. An `HTTPException`
-        that it raises is answered with its status, headers and detail, which is the `data` of the `Problem` where it is
-        no text. Without a hook, everybody may. For a batch, up to 20 calls of an async one run side by side; they are
+        Whoever asks for a task makes the app follow it, for a day and inside the quota of the account (one that is
+        followed already keeps the time that the app gave it), and is told its results: so give an
+        `authorize(request, task)`, which returns True if this request may (it can be async, and must not block). What
+        is no bool, a coroutine that was not awaited for one, is a bug of the app: 500. An `HTTPException` that it
+        raises is answered with its status, headers and detail, which is the `data` of the `Problem` where it is no
+        text. Without a hook, everybody may. For a batch, up to 20 calls of an async one run side by side; they are
         cancelled when one refuses, the client leaves or the server is about to stop.
 
         `longest_wait` (seconds) caps `wait`, and how long a cancel is waited for, below the 30 or 60 seconds after
-        which proxies and servers cut requests. A stream is silent for `heartbeat` seconds at most. Errors are
-        `Problem`s; what none of these routes matches is the app's own 404 (servers decode "%2F": an id with a slash is
-        another path).
+        which proxies and servers cut requests. A stream is silent for `heartbeat` seconds at most, and is cut where its
+        reader takes nothing for four times as long. Errors are `Problem`s; what none of these routes matches is the
+        app's own 404 (servers decode "%2F": an id with a slash is another path).
 
         Raises `UsageError`.
         """

@@ -14,13 +14,14 @@ from collections.abc import AsyncGenerator
 
 from fastapi import Response
 from pydantic import BaseModel
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from wanpoll._core.model import Outcome, Task, Update
 from wanpoll.exceptions import PollerClosed, WanpollError
 from wanpoll.fastapi._models import outcome_of, progress_of
+from wanpoll.fastapi._pollers import RouterPoller
 from wanpoll.fastapi._problems import is_told, problem_of
-from wanpoll.fastapi._room import ClientLeft, RequestPoller
+from wanpoll.fastapi._room import ClientLeft, ServerStopping
 
 RECONNECT_MILLISECONDS = 1_000
 LONGEST_STREAM_SECONDS = 3_600.0
@@ -29,28 +30,47 @@ LONGEST_STREAM_SECONDS = 3_600.0
 HEARTBEAT = b": still here\n\n"
 
 
+PATIENCE_HEARTBEATS = 4
+"""For which a reader may take nothing, then it is cut."""
+LEAST_PATIENCE_SECONDS = 1.0
+LAST_WORD_SECONDS = 0.3
+"""For what is being sent when the server is told to stop."""
+
+
 class EventStream(Response):
-    """Sends events as they come. (Starlette's own streams look for a leaving client in a second task group.)"""
+    """Sends events as they come. (Starlette's own streams look for a leaving client in a second task group.)
+
+    A reader that takes nothing holds neither it nor a server that stops: it is cut, by an answer without an end.
+    """
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: AsyncGenerator[bytes, None]) -> None:
+    def __init__(self, poller: RouterPoller, events: AsyncGenerator[bytes, None], heartbeat: float) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
+        self._poller = poller
         self._events = events
+        self._patience = max(LEAST_PATIENCE_SECONDS, PATIENCE_HEARTBEATS * heartbeat)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with contextlib.suppress(ClientLeft, OSError):  # servers may raise an OSError where nobody reads
-            await self._send(send)
+        # (an OSError is a timeout, or what servers may raise where nobody reads)
+        with contextlib.suppress(ClientLeft, ServerStopping, OSError):
+            await self._send_all(send)
         if self.background is not None:  # what dependencies of the app want done after the answer
             await self.background()
 
-    async def _send(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+    async def _send_all(self, send: Send) -> None:
         async with contextlib.aclosing(self._events):
+            await self._send(
+                send, {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            )
             async for event in self._events:
-                await send({"type": "http.response.body", "body": event, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+                await self._send(send, {"type": "http.response.body", "body": event, "more_body": True})
+        await self._send(send, {"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send(self, send: Send, message: Message) -> None:
+        async with self._poller.sending(self._patience, LAST_WORD_SECONDS):
+            await send(message)
 
 
 def event_id(known: Outcome | Update) -> str:
@@ -63,7 +83,7 @@ def event_id(known: Outcome | Update) -> str:
 
 
 async def events_of(
-    poller: RequestPoller, task: Task, last_id: str | None, heartbeat: float
+    poller: RouterPoller, task: Task, last_id: str | None, heartbeat: float
 ) -> AsyncGenerator[bytes, None]:
     """The events about `task`, from what is known now to its end, or for an hour.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from fastapi import Request
 from starlette import status
@@ -15,13 +15,10 @@ from starlette.exceptions import HTTPException, WebSocketException
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.websockets import WebSocket, WebSocketState
 
-from wanpoll._arguments import seconds
-from wanpoll._core.model import Outcome, Task, Update
-from wanpoll._poller import A_DAY, Poller
-from wanpoll.exceptions import PollerClosed, WaitTimeout, fresh_copy
+from wanpoll._core.model import Task
+from wanpoll._poller import Poller
+from wanpoll.exceptions import PollerClosed
 from wanpoll.fastapi._cancels import Cancels
-
-T = TypeVar("T")
 
 APP_STATE = "wanpoll_app"
 """Where the state of requests names the app whose lifespan runs."""
@@ -112,20 +109,31 @@ class Stay:
     """One wait of one request, as `async with`. Inside, `ClientLeft` and `ServerStopping` may be raised.
 
     They are raised where the request waits: what needs no waiting is done, though the server is about to stop. Whether
-    the client leaves is not `watched` where the request is read meanwhile, nor for websockets.
+    the client leaves is not `watched` where the request is read meanwhile, nor for websockets. It ends after `most`
+    seconds, by a TimeoutError, and `grace` seconds after the server was told to stop.
     """
 
-    __slots__ = ("_connection", "_error", "_limit", "_request", "_room", "_watching", "app")
+    __slots__ = ("_connection", "_error", "_grace", "_limit", "_most", "_request", "_room", "_watching", "app")
 
-    def __init__(self, room: Room, connection: HTTPConnection, *, watched: bool = True) -> None:
+    def __init__(
+        self,
+        room: Room,
+        connection: HTTPConnection,
+        *,
+        watched: bool = True,
+        most: float | None = None,
+        grace: float = 0.0,
+    ) -> None:
         self.app = app_of(connection)
         self._room = room
         self._connection = connection
         self._request = connection if watched and isinstance(connection, Request) else None
+        self._most = most
+        self._grace = grace
         self._error: Exception | None = None
 
     async def __aenter__(self) -> Self:
-        self._limit = asyncio.timeout(None)
+        self._limit = asyncio.timeout(self._most)
         await self._limit.__aenter__()
         self._watching = None if self._request is None else asyncio.ensure_future(_has_left(self._request))
         if self._watching is not None:
@@ -140,13 +148,14 @@ class Stay:
         is_open = isinstance(self._connection, WebSocket) and (
             self._connection.application_state is WebSocketState.CONNECTED
         )
-        self._end(SocketStopping() if is_open else ServerStopping())
+        self._end(SocketStopping() if is_open else ServerStopping(), self._grace)
 
-    def _end(self, error: Exception) -> None:
-        """Raise `error` where the request waits."""
+    def _end(self, error: Exception, grace: float = 0.0) -> None:
+        """Raise `error` where the request waits, `grace` seconds from now."""
         if self._error is None and self in self._room.stays:
             self._error = error
-            self._limit.reschedule(asyncio.get_running_loop().time())
+            end = asyncio.get_running_loop().time() + grace
+            self._limit.reschedule(min(end, self._limit.when() or end))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -192,115 +201,3 @@ def _length(request: Request) -> float:
         return math.inf
     announced = request.headers.get("content-length", "0")
     return float(announced) if announced.isdecimal() else math.inf
-
-
-class RequestPoller(Poller):
-    """The app's poller as one request sees it: its waits end when the client leaves or the server is about to stop.
-
-    It shares all state with the poller; only who waits is its own. Whatever does not wait (`track`, `nudge`, `cancel`
-    and `refresh`, which were begun on purpose) is not disturbed.
-    """
-
-    __slots__ = ("_connection", "_room")
-
-    def __init__(self, room: Room, connection: HTTPConnection) -> None:
-        self.__dict__ = room.poller.__dict__
-        self._room = room
-        self._connection = connection
-
-    def __del__(self) -> None:
-        """Nothing: the app closes its poller."""
-
-    async def wait_for(
-        self,
-        task: str | Task,
-        *,
-        provider: str | None = None,
-        context: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
-        expires_in: float = A_DAY,
-    ) -> Outcome:
-        """As `Poller.wait_for`. Raises `ClientLeft` and `ServerStopping`, too."""
-        known = self.look(task, provider=provider, context=context, expires_in=expires_in)
-        if isinstance(known, Outcome):
-            return known
-        async with Stay(self._room, self._connection):
-            return await super().wait_for(known.task, timeout=timeout, expires_in=expires_in)
-
-    async def wait_all(
-        self, tasks: Iterable[str | Task], *, timeout: float | None = None, expires_in: float = A_DAY
-    ) -> list[Outcome]:
-        """As `Poller.wait_all`. Raises `ClientLeft` and `ServerStopping`, too."""
-        async with Stay(self._room, self._connection):
-            return await super().wait_all(tasks, timeout=timeout, expires_in=expires_in)
-
-    def as_completed(
-        self, tasks: Iterable[str | Task], *, timeout: float | None = None, expires_in: float = A_DAY
-    ) -> AsyncGenerator[Outcome, None]:
-        """As `Poller.as_completed`. Raises `ClientLeft` and `ServerStopping`, too."""
-        return self._each(super().as_completed(tasks, timeout=timeout, expires_in=expires_in))
-
-    def watch(
-        self,
-        task: str | Task,
-        *,
-        provider: str | None = None,
-        context: Mapping[str, Any] | None = None,
-        expires_in: float = A_DAY,
-    ) -> AsyncGenerator[Update, None]:
-        """As `Poller.watch`. Raises `ClientLeft` and `ServerStopping`, too."""
-        return self._each(super().watch(task, provider=provider, context=context, expires_in=expires_in))
-
-    def look(
-        self,
-        task: str | Task,
-        *,
-        provider: str | None = None,
-        context: Mapping[str, Any] | None = None,
-        expires_in: float = A_DAY,
-    ) -> Outcome | Update:
-        """What is known of `task` now; it is followed from now on. Raises what `Poller.track` raises."""
-        found = self._follow(self._registry.task(task, provider, context), seconds("expires_in", expires_in))
-        return found if isinstance(found, Outcome) else found.update()
-
-    def named(self, task_id: str, provider: str) -> Task:
-        """The task of that id, as the app told of it where it did. Raises what `Poller.track` raises."""
-        self._running_loop()
-        known = self._machine.find(provider, task_id) if provider in self._providers else None
-        return self._registry.task(task_id, provider) if known is None else known.task
-
-    def stay(self) -> Stay:
-        """A wait of this request for something else than tasks."""
-        return Stay(self._room, self._connection)
-
-    def key(self, task: Task) -> str | None:
-        """The key of the account of `task`, to be left out of what is told."""
-        return self._providers[str(task.provider)].api_key
-
-    def interval(self, task: Task) -> float:
-        """Seconds that the provider of `task` advises between two polls."""
-        return self._providers[str(task.provider)].interval
-
-    async def learn(self, task: Task, wait: float) -> Outcome | Update:
-        """What is known of `task` after `wait` seconds at the latest, sooner if it ends or the server is stopping.
-
-        Raises `ProviderRefused` where its account is refused, and `ClientLeft`.
-        """
-        if wait:
-            with contextlib.suppress(WaitTimeout, ServerStopping):
-                return await self.wait_for(task, timeout=wait)
-        known = self.look(task)
-        refusal = self._machine.accounts[str(task.provider)].refused
-        if isinstance(known, Update) and refusal is not None:
-            raise fresh_copy(refusal)
-        return known
-
-    async def _each(self, source: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
-        async with contextlib.aclosing(source):
-            while True:
-                async with Stay(self._room, self._connection):
-                    try:
-                        item = await anext(source)
-                    except StopAsyncIteration:
-                        return
-                yield item

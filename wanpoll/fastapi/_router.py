@@ -33,8 +33,9 @@ from wanpoll.fastapi._models import (
     progress_of,
 )
 from wanpoll.fastapi._names import naming
+from wanpoll.fastapi._pollers import RouterPoller
 from wanpoll.fastapi._problems import RETRY_AFTER, described, problem_of, refusal, respond, retry_after
-from wanpoll.fastapi._room import RequestPoller, Room, ServerStopping
+from wanpoll.fastapi._room import Room, ServerStopping
 
 _AN_ID = "0385dc79-5ff8-4d82-bcb6-c2b6e1ed3f0f"
 
@@ -122,7 +123,7 @@ class Routes:
 
         200 tells the end. 202 says that it is not done, and when to ask again. Asking starts to follow the task.
         """
-        poller = RequestPoller(self._room_of(), request)
+        poller = RouterPoller(self._room_of(), request)
         (task,) = await self._allowed(request, poller, (provider, task_id))
         known = await poller.learn(task, min(wait, self._longest_wait))
         # who does not wait may as well come again when the provider has been asked again
@@ -140,12 +141,12 @@ class Routes:
         A stream that ends without `outcome` or `problem` (after an hour, or as the server is about to stop) is picked
         up by coming back with `Last-Event-ID`, as browsers do by themselves.
         """
-        poller = RequestPoller(self._room_of(), request)
+        poller = RouterPoller(self._room_of(), request)
         (task,) = await self._allowed(request, poller, (provider, task_id))
         known = await poller.learn(task, 0)
         if isinstance(known, Outcome) and event_id(known) == last_event_id:
             return Response(status_code=204)
-        return EventStream(events_of(poller, task, last_event_id, self._heartbeat))
+        return EventStream(poller, events_of(poller, task, last_event_id, self._heartbeat), self._heartbeat)
 
     async def get_tasks(self, request: Request, batch: TaskBatch) -> Response:
         """What is known of many tasks. With `wait`, the answer comes when all have ended, or after so many seconds.
@@ -153,7 +154,7 @@ class Routes:
         Trouble with one account is told as the `problem` of its tasks. A task that may not be asked for refuses all.
         A body over 1 MiB is refused unread.
         """
-        poller = RequestPoller(self._room_of(), request)
+        poller = RouterPoller(self._room_of(), request)
         tasks = await self._allowed(request, poller, *((each.provider, each.id) for each in batch.tasks))
         if batch.wait:
             await _until_all_ended(poller, tasks, min(batch.wait, self._longest_wait))
@@ -167,7 +168,7 @@ class Routes:
         meanwhile waits for the same.
         """
         room = self._room_of()
-        poller = RequestPoller(room, request)
+        poller = RouterPoller(room, request)
         (task,) = await self._allowed(request, poller, (provider, task_id))
         known = await poller.learn(task, 0)
         if isinstance(known, Update):
@@ -183,7 +184,7 @@ class Routes:
             known = poller.look(task)
         return _answer(poller, known)
 
-    async def _allowed(self, request: Request, poller: RequestPoller, *names: tuple[str, str]) -> list[Task]:
+    async def _allowed(self, request: Request, poller: RouterPoller, *names: tuple[str, str]) -> list[Task]:
         """The tasks of these providers and ids, if this request may ask for all of them.
 
         Raises `ClientLeft` and `ServerStopping` while the hook takes its time, too.
@@ -195,7 +196,7 @@ class Routes:
         return tasks
 
 
-def _named(poller: RequestPoller, provider: str, task_id: str) -> Task:
+def _named(poller: RouterPoller, provider: str, task_id: str) -> Task:
     try:
         return poller.named(task_id, provider)
     except (InvalidTaskId, UnknownProvider, PollerClosed):
@@ -204,7 +205,7 @@ def _named(poller: RequestPoller, provider: str, task_id: str) -> Task:
         raise HTTPException(422, "This provider needs more than an id: the app has to follow the task first.") from None
 
 
-def _answer(poller: RequestPoller, known: Outcome | Update, retry: float = 0.0) -> Response:
+def _answer(poller: RouterPoller, known: Outcome | Update, retry: float = 0.0) -> Response:
     if isinstance(known, Update):
         return _json(progress_of(known), 202, retry_after(retry))
     if known.status is Status.EXPIRED:
@@ -212,7 +213,7 @@ def _answer(poller: RequestPoller, known: Outcome | Update, retry: float = 0.0) 
     return _json(outcome_of(known, poller.key(known.task)))
 
 
-async def _until_all_ended(poller: RequestPoller, tasks: list[Task], wait: float) -> None:
+async def _until_all_ended(poller: RouterPoller, tasks: list[Task], wait: float) -> None:
     """Wait until all `tasks` have ended whose accounts are not refused, for `wait` seconds at the most."""
     clock = asyncio.get_running_loop().time
     end = clock() + wait
@@ -227,7 +228,7 @@ async def _until_all_ended(poller: RequestPoller, tasks: list[Task], wait: float
             return
 
 
-async def _state(poller: RequestPoller, task: Task) -> TaskOutcome | TaskProgress:
+async def _state(poller: RouterPoller, task: Task) -> TaskOutcome | TaskProgress:
     try:
         known = await poller.learn(task, 0)
     except ProviderRefused as refused:
