@@ -7,15 +7,16 @@ import json
 from typing import Any
 
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 
 from tests.clouds import Cloud
 from tests.fastapi_apps import PROBLEM, client_of, cloud_wanpoll, serving, status_of
-from wanpoll.fastapi import WanPoll
+from wanpoll.fastapi import WanPoll, _bodies, _webhooks
 from wanpoll.fastapi._bodies import MOST_BYTES, body_of
 from wanpoll.fastapi._models import MOST_IN_A_BATCH
 
 PATHS = ["/tasks:batch", "/webhooks/dashscope"]
+CAPS = {"/tasks:batch": MOST_BYTES, "/webhooks/dashscope": _webhooks.MOST_BYTES}
 LONGEST = {"provider": "dashscope", "id": "x" * 256}
 
 
@@ -42,10 +43,10 @@ async def answer_on(reader: asyncio.StreamReader) -> tuple[int, str]:
     return int(text.split()[1]), text
 
 
-@pytest.mark.parametrize("path", PATHS)
-async def test_a_body_that_says_it_is_too_large_is_not_read(path: str) -> None:
+@pytest.mark.parametrize(("path", "most"), CAPS.items())
+async def test_a_body_that_says_it_is_too_large_is_not_read(path: str, most: int) -> None:
     """413 before a byte of it was sent, so that who asks first (`Expect: 100-continue`) need not send it."""
-    head = f"Content-Length: {MOST_BYTES + 1}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
+    head = f"Content-Length: {most + 1}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
     async with serving(whole_app()[1]) as url, asyncio.timeout(2):
         reader, writer = await sending(url, f"POST {path} HTTP/1.1", head.encode())
         status, text = await answer_on(reader)
@@ -54,11 +55,12 @@ async def test_a_body_that_says_it_is_too_large_is_not_read(path: str) -> None:
     assert status == 413
     assert PROBLEM in text
     assert "urn:wanpoll:problem:too-large" in text
+    assert f"at most {most} bytes" in text
 
 
-@pytest.mark.parametrize("length", [b"", b"5"])
+@pytest.mark.parametrize("length", [b"", b"5", b"\xb2", b"-1", b"1e9"])
 async def test_of_a_body_without_an_end_no_more_than_the_cap_is_read(length: bytes) -> None:
-    """In chunks, without a length, or with one that is not true."""
+    """In chunks, without a length, or with one that is not true, or none at all."""
     pieces = iter([b"x" * 65_536] * 1_000)
 
     async def receive() -> Any:
@@ -68,8 +70,10 @@ async def test_of_a_body_without_an_end_no_more_than_the_cap_is_read(length: byt
     request = Request({"type": "http", "method": "POST", "headers": headers}, receive)
     wanpoll, app = whole_app()
     async with wanpoll.lifespan(app):
-        assert await body_of(request, wanpoll._room()) is None
+        answer = await body_of(request, wanpoll._room())
 
+    assert isinstance(answer, Response)
+    assert answer.status_code == 413
     read = 1_000 - sum(1 for _ in pieces)
     assert read == MOST_BYTES / 65_536 + 1
 
@@ -116,6 +120,27 @@ async def test_a_server_that_stops_does_not_wait_for_the_rest_of_a_body(path: st
     assert status == 503
     assert "urn:wanpoll:problem:poller-closed" in text
     assert "retry-after: 1" in text.lower()
+
+
+@pytest.mark.parametrize("http", ["h11", "httptools"])
+@pytest.mark.parametrize("part", list(PARTS.values()), ids=list(PARTS))
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_body_that_does_not_come_is_not_waited_for(
+    path: str, part: bytes, http: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """408, and the connection is closed: whoever sends half of one holds nothing."""
+    monkeypatch.setattr(_bodies, "MOST_SECONDS", 0.05)
+    wanpoll, app = whole_app()
+    async with serving(app, http=http) as url, asyncio.timeout(20):
+        reader, writer = await sending(url, f"POST {path} HTTP/1.1", part)
+        status, text = await answer_on(reader)
+        writer.close()
+        assert not wanpoll._room().stays
+
+    assert status == 408
+    assert PROBLEM in text
+    assert "urn:wanpoll:problem:too-slow" in text
+    assert "connection: close" in text.lower()
 
 
 @pytest.mark.parametrize("path", PATHS)

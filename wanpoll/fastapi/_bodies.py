@@ -1,4 +1,4 @@
-"""Bodies of requests: up to a size, and not after the server was told to stop."""
+"""Bodies of requests: up to a size, within some seconds, and not after the server was told to stop."""
 
 from __future__ import annotations
 
@@ -13,32 +13,38 @@ from wanpoll.fastapi._problems import Handler, refusal, telling_problems
 from wanpoll.fastapi._room import ClientLeft, Room, Stay
 
 MOST_BYTES = 1 << 20
-"""Of one body. Ace's webhook repeats a whole result; a batch of the longest ids has a third of it."""
+"""Of one body: a batch of the longest ids has a third of it."""
+
+MOST_SECONDS = 30.0
+"""In which it comes whole: a connection that sends a byte now and then is not kept."""
 
 
-async def body_of(request: Request, room: Room) -> bytes | None:
-    """The body, None where it is too large: not a byte more is read then.
+async def body_of(request: Request, room: Room, most: int = MOST_BYTES) -> bytes | Response:
+    """The body; the answer where it is too large (not a byte more is read then) or too slow.
 
     Raises `ClientLeft` and `ServerStopping` while it has come in part only.
     """
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced[:20]) > MOST_BYTES:
-        return None
+    if announced.isdecimal() and int(announced[:20]) > most:
+        return too_large(f"Give at most {most} bytes.")
     body = bytearray()
+    stay = Stay(room, request, watched=False, most=MOST_SECONDS)
     try:
-        async with Stay(room, request, watched=False), contextlib.aclosing(request.stream()) as chunks:
+        async with stay, contextlib.aclosing(request.stream()) as chunks:
             async for chunk in chunks:
                 body += chunk
-                if len(body) > MOST_BYTES:
-                    return None
+                if len(body) > most:
+                    return too_large(f"Give at most {most} bytes.")
     except ClientDisconnect:
         raise ClientLeft from None
+    except TimeoutError:
+        return refusal(408, "too-slow", f"Send the body within {MOST_SECONDS:g} seconds.", {"Connection": "close"})
     return bytes(body)
 
 
-def too_large() -> Response:
-    """The answer where `body_of` gave None."""
-    return refusal(413, "too-large", f"Give at most {MOST_BYTES} bytes.")
+def too_large(detail: str) -> Response:
+    """The answer to a body that is."""
+    return refusal(413, "too-large", detail)
 
 
 def problem_route(room_of: Callable[[], Room]) -> type[APIRoute]:
@@ -54,8 +60,8 @@ def problem_route(room_of: Callable[[], Room]) -> type[APIRoute]:
             async def read(request: Request) -> Response:
                 if self.body_field is not None:
                     body = await body_of(request, room_of())
-                    if body is None:
-                        return too_large()
+                    if isinstance(body, Response):
+                        return body
                     request._body = body  # noqa: SLF001 - FastAPI's documentation shows no other place
                 return await handler(request)
 

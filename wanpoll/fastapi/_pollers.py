@@ -13,7 +13,7 @@ from wanpoll._core.entries import Entry
 from wanpoll._core.model import Outcome, Task, Update
 from wanpoll._poller import A_DAY, Poller
 from wanpoll._waiting import Waiting
-from wanpoll.exceptions import WaitTimeout, fresh_copy
+from wanpoll.exceptions import UsageError, WaitTimeout, WanpollError, fresh_copy
 from wanpoll.fastapi._room import Room, ServerStopping, Stay
 
 T = TypeVar("T")
@@ -35,6 +35,10 @@ class RequestPoller(Poller):
 
     def __del__(self) -> None:
         """Nothing: the app closes its poller."""
+
+    async def aclose(self) -> None:
+        """Raises `UsageError`: all requests share it."""
+        raise UsageError("a handler does not close the app's poller: its lifespan does")
 
     async def wait_for(
         self,
@@ -134,11 +138,15 @@ class RouterPoller(RequestPoller):
         if wait:
             with contextlib.suppress(WaitTimeout, ServerStopping):
                 return await self.wait_for(task, timeout=wait)
-        known = self.look(task)
-        refusal = self._machine.accounts[str(task.provider)].refused
-        if isinstance(known, Update) and refusal is not None:
-            raise fresh_copy(refusal)
+        known, refused = self.look(task), self.refusal(task)
+        if isinstance(known, Update) and refused is not None:
+            raise refused
         return known
+
+    def refusal(self, task: Task) -> WanpollError | None:
+        """Why the account of `task` is refused, if it is."""
+        refused = self._machine.accounts[str(task.provider)].refused
+        return None if refused is None else fresh_copy(refused)
 
     def _follow(self, task: Task, expires_in: float) -> Entry | Outcome:
         followed = self._machine.find(str(task.provider), task.id)

@@ -104,7 +104,7 @@ class Routes:
             "/tasks:batch",
             self.get_tasks,
             methods=["POST"],
-            responses=usual | described(400, 413),
+            responses=usual | described(400, 408, 413),
             response_model=TaskStates,
         )
         if allow_cancel:
@@ -152,13 +152,13 @@ class Routes:
         """What is known of many tasks. With `wait`, the answer comes when all have ended, or after so many seconds.
 
         Trouble with one account is told as the `problem` of its tasks. A task that may not be asked for refuses all.
-        A body over 1 MiB is refused unread.
+        A body over 1 MiB is refused unread, one that does not come within half a minute, too.
         """
         poller = RouterPoller(self._room_of(), request)
         tasks = await self._allowed(request, poller, *((each.provider, each.id) for each in batch.tasks))
         if batch.wait:
             await _until_all_ended(poller, tasks, min(batch.wait, self._longest_wait))
-        return _json(TaskStates(tasks=[await _state(poller, task) for task in tasks]))
+        return _json(TaskStates(tasks=[_state(poller, task) for task in tasks]))
 
     async def cancel_task(self, request: Request, provider: str, task_id: TaskId) -> Response:
         """Cancel the remote task. 202: the provider was told, and the end will be seen as any other.
@@ -228,14 +228,12 @@ async def _until_all_ended(poller: RouterPoller, tasks: list[Task], wait: float)
             return
 
 
-async def _state(poller: RouterPoller, task: Task) -> TaskOutcome | TaskProgress:
-    try:
-        known = await poller.learn(task, 0)
-    except ProviderRefused as refused:
-        known = poller.look(task)
-        if isinstance(known, Update):
-            return progress_of(known).model_copy(update={"problem": problem_of(refused)})
-    return outcome_of(known, poller.key(task)) if isinstance(known, Outcome) else progress_of(known)
+def _state(poller: RouterPoller, task: Task) -> TaskOutcome | TaskProgress:
+    known = poller.look(task)
+    if isinstance(known, Outcome):
+        return outcome_of(known, poller.key(task))
+    told, refused = progress_of(known), poller.refusal(task)
+    return told if refused is None else told.model_copy(update={"problem": problem_of(refused)})
 
 
 def _json(

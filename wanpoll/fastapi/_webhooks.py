@@ -27,10 +27,16 @@ from wanpoll.fastapi._bodies import body_of, problem_route, too_large
 from wanpoll.fastapi._names import naming
 from wanpoll.fastapi._problems import ANY_OTHER, ProblemResponse, described, refusal
 from wanpoll.fastapi._room import Room
-from wanpoll.providers.wire import decode
+from wanpoll.providers.wire import decode, id_text
 
 TOLERANCE_SECONDS = 300
 """How old or how far ahead a signed call may be: the specification's advice, five minutes."""
+
+MOST_BYTES = 1 << 16
+"""Of one call. Standard Webhooks advises less than 20 kB, DashScope's events hold no result, Ace's the links of one."""
+
+MOST_NESTED = 2_000
+"""Objects and lists in one call: 64 KiB of nothing else would take 5 to 8 ms to read, in which all else waits."""
 
 _MOST_SIGNATURES = 10
 _MOST_CHALLENGE = 1_000
@@ -112,8 +118,8 @@ def ids_in(document: Any) -> Iterator[str]:
         found = document
         for key in path:
             found = found.get(key) if isinstance(found, Mapping) else None
-        if isinstance(found, str):
-            yield found
+        if (task_id := id_text(found)) is not None:
+            yield task_id
 
 
 class Webhooks:
@@ -133,21 +139,26 @@ class Webhooks:
             status_code=204,
             response_class=ProblemResponse,
             summary="Something says that a task changed",
-            responses={**described(400, 401, 404, 413, 503), **ANY_OTHER, **_ECHO},
+            responses={**described(400, 401, 404, 408, 413, 503), **ANY_OTHER, **_ECHO},
             openapi_extra=dict(_BODY),
         )
         return router
 
     async def receive(self, request: Request, provider: str) -> Response:
-        """The task that the body names is polled next. Unknown tasks and repeated calls are accepted and ignored."""
+        """The task that the body names is polled next. Unknown tasks and repeated calls are accepted and ignored.
+
+        A body over 64 KiB is refused unread, one that does not come within half a minute, too.
+        """
         secrets = self._secrets.get(provider)
         if secrets is None:
             raise UnknownProvider(f"provider={provider!r}: no webhooks are expected from there")
-        body = await body_of(request, self._room_of())
-        if body is None:
-            return too_large()
+        body = await body_of(request, self._room_of(), MOST_BYTES)
+        if isinstance(body, Response):
+            return body
         if secrets and not secrets.accept(request.headers, body, time.time()):
             return refusal(401, "bad-signature", "The signature is missing, wrong or too old.")
+        if body.count(b"{") + body.count(b"[") > MOST_NESTED:
+            return too_large(f"Give at most {MOST_NESTED} objects and lists.")
         try:
             document = decode(provider, body)
         except DecodeError:
