@@ -49,9 +49,11 @@ async def test_a_stream_tells_each_change_and_then_the_end() -> None:
     """Updates, then one outcome; then it is over."""
     cloud = Story(state("a-task", "PENDING"), state("a-task"), missed("timeout"), state("a-task"), done("a-task"))
     async with client_of(app_of(cloud_wanpoll(cloud))) as client, client.get(STREAM) as response:
+        assert await response.content.readline() == b"retry: 1000\n"
         told = [event async for event in events(response)]
 
     assert response.headers["Content-Type"].startswith("text/event-stream")
+    assert response.headers["X-Accel-Buffering"] == "no"  # nginx's word for it
     assert response.headers["Cache-Control"] == "no-store"
     assert [(each.name, each.id) for each in told] == [
         ("update", "PENDING"),

@@ -28,7 +28,7 @@ from tests.fastapi_apps import (
 )
 from wanpoll import Outcome, Poller, PollerClosed, Status, Task, TaskExpired, TaskFailed, UsageError, WanpollError
 from wanpoll import exceptions as errors
-from wanpoll.fastapi import EXCEPTION_HANDLERS, DepPoller, PollerOptions, WanPoll
+from wanpoll.fastapi import EXCEPTION_HANDLERS, DepPoller, PollerOptions, WanPoll, poller_of
 
 FOREVER = 1e9
 
@@ -145,6 +145,104 @@ async def test_an_app_with_several_names_the_one_that_it_means() -> None:
 
     async with client_of(app) as client:
         assert await (await client.get("/names")).json() == ["dashscope", "second"]
+
+
+async def test_an_app_with_several_is_told_to_name_one() -> None:
+    """`DepPoller` takes none at random; the mounted app of another lifespan has its own."""
+    one, two = cloud_wanpoll(Cloud(runs=0.0, latency=0.001)), WanPoll(quick(name="second"))
+    mounted = FastAPI()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        async with one.lifespan(app) as first, two.lifespan(mounted) as second:
+            yield {**first, **second}
+
+    async def name(poller: DepPoller) -> str:
+        return repr(poller)
+
+    app = FastAPI(lifespan=lifespan)
+    app.mount("/sub", mounted)
+    app.get("/")(name)
+    mounted.get("/")(name)
+    async with client_of(app) as client:
+        assert "dashscope" in await (await client.get("/")).json()
+        assert "second" in await (await client.get("/sub/")).json()
+        async with two.lifespan(app):
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://app") as asking:
+                with pytest.raises(UsageError, match=r"several WanPolls; .*Depends\(wanpoll\)"):
+                    await asking.get("/")
+        assert await status_of(client.get("/")) == 200
+
+
+async def test_the_state_of_the_app_is_left_alone() -> None:
+    """Also what is named as wanpoll is."""
+    wanpoll = cloud_wanpoll(Cloud(runs=0.0, latency=0.001))
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        async with wanpoll.lifespan(app) as state:
+            yield {**state, "wanpoll": "in the state of requests"}
+
+    app = FastAPI(lifespan=lifespan)
+    app.state.wanpoll = "mine"
+    app.get("/")(ended)
+
+    @app.get("/state")
+    async def kept(request: Request) -> list[str]:
+        return [request.app.state.wanpoll, request.state.wanpoll]
+
+    async with client_of(app) as client:
+        assert await (await client.get("/")).json() == "SUCCEEDED"
+        assert await (await client.get("/state")).json() == ["mine", "in the state of requests"]
+
+
+async def test_tests_replace_the_poller_by_its_dependency() -> None:
+    """As FastAPI's documents say; no lifespan is needed then."""
+
+    class Fake:
+        async def wait_for(self, *args: Any, **options: Any) -> Outcome:
+            return Outcome(Task("a-task"), Status.FAILED)
+
+    app = FastAPI()
+    app.get("/")(ended)
+    app.dependency_overrides[poller_of] = Fake
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as client:
+        assert (await client.get("/")).json() == "FAILED"
+
+
+async def test_a_handler_does_not_close_the_poller_of_the_app() -> None:
+    """Others wait by it: it says so."""
+    wanpoll = cloud_wanpoll(Cloud(runs=0.0, latency=0.001))
+    app, seen = FastAPI(lifespan=wanpoll.lifespan), list[str]()
+
+    @app.get("/")
+    async def closing(poller: DepPoller) -> None:
+        with pytest.raises(UsageError) as refused:
+            await poller.aclose()
+        seen.append(str(refused.value))
+
+    async with client_of(app) as client:
+        assert await status_of(client.get("/")) == 200
+        await wanpoll.poller.track("a-task")
+
+    assert seen == ["a handler does not close the app's poller: its lifespan does"]
+
+
+async def test_a_poller_that_closes_is_nobody_s_any_more() -> None:
+    """A lifespan that begins meanwhile has a new one."""
+    wanpoll = cloud_wanpoll(Cloud(runs=0.0, latency=0.001))
+    async with wanpoll.lifespan(FastAPI()):
+        closed, close = wanpoll.poller, wanpoll.poller.aclose
+
+        async def closing() -> None:
+            async with wanpoll.lifespan(FastAPI()):
+                assert wanpoll.poller is not closed
+                await wanpoll.poller.track("a-task")
+            await close()
+
+        closed.aclose = closing  # type: ignore[method-assign]
+    assert "closed" in repr(closed)
 
 
 async def test_forgetting_the_lifespan_is_a_clear_error() -> None:

@@ -13,10 +13,10 @@ from fastapi import BackgroundTasks, FastAPI, WebSocket
 from fastapi.responses import StreamingResponse
 
 from tests.clouds import Cloud
-from tests.fastapi_apps import client_of, cloud_wanpoll
+from tests.fastapi_apps import client_of, cloud_wanpoll, quick
 from tests.waiting import until
-from wanpoll import InvalidTaskId, PollerClosed, ProviderRefused, Task, WaitTimeout, WanpollError
-from wanpoll.fastapi import EXCEPTION_HANDLERS, ClientLeft, DepPoller, _problems
+from wanpoll import InvalidTaskId, PollerClosed, ProviderRefused, Task, UsageError, WaitTimeout, WanpollError
+from wanpoll.fastapi import EXCEPTION_HANDLERS, ClientLeft, DepPoller, WanPoll, _problems
 
 FOREVER = 1e9
 
@@ -158,6 +158,47 @@ async def test_a_websocket_whose_client_left_unseen_is_closed_quietly(caplog: py
         await until(lambda: not room.stays)
 
     assert not caplog.records
+
+
+async def test_what_a_handler_gives_with_its_wait_is_taken() -> None:
+    """The context that the provider needs, and the time that the task has; a later wait can give it more."""
+
+    class Demanding(type(quick())):
+        def check_context(self, context: Any) -> None:
+            if "model" not in context:
+                raise UsageError("context: give the model")
+
+    wanpoll = WanPoll(Demanding("k", interval=0.02), transport=Cloud(FOREVER, latency=0.001).transport)
+    app, lives = FastAPI(lifespan=wanpoll.lifespan), dict[str, float]()
+    known: dict[str, Any] = {"context": {"model": "m"}}
+
+    @app.get("/")
+    async def wait(poller: DepPoller) -> None:
+        def note(name: str, task_id: str) -> None:
+            entry: Any = wanpoll.poller._machine.find("dashscope", task_id)
+            assert entry.task.context == {"model": "m"}
+            lives[name] = round(entry.expires_at - entry.tracked_at, 6)
+
+        with contextlib.suppress(TimeoutError):
+            await poller.wait_for("waited", timeout=0.01, expires_in=60.0, **known)
+        note("wait_for", "waited")
+        async with contextlib.aclosing(poller.watch("watched", expires_in=70.0, **known)) as updates:
+            await anext(updates)
+        note("watch", "watched")
+        with contextlib.suppress(TimeoutError):
+            await poller.wait_all([Task("several", **known)], timeout=0.01, expires_in=80.0)
+        note("wait_all", "several")
+        with contextlib.suppress(TimeoutError):
+            await anext(poller.as_completed([Task("each", **known)], timeout=0.01, expires_in=90.0))
+        note("as_completed", "each")
+        with contextlib.suppress(TimeoutError):
+            await poller.wait_for("waited", timeout=0.01, expires_in=100.0, **known)
+        note("again", "waited")
+
+    async with client_of(app) as client:
+        assert (await client.get("/")).status == 200
+
+    assert lives == {"wait_for": 60.0, "watch": 70.0, "wait_all": 80.0, "as_completed": 90.0, "again": 100.0}
 
 
 async def test_work_after_the_answer_waits_by_the_poller_of_the_app() -> None:

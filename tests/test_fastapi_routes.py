@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ from yarl import URL
 from tests.clouds import Cloud, state
 from tests.fastapi_apps import PROBLEM, TASK, app_of, client_of, cloud_wanpoll, quick, status_of
 from tests.waiting import until
-from wanpoll import Task, UsageError
+from wanpoll import Failure, Media, Outcome, ProviderRefused, Status, Task, Update, UsageError
 from wanpoll.fastapi import WanPoll
+from wanpoll.fastapi._models import outcome_of, progress_of
+from wanpoll.fastapi._router import _until_all_ended
 from wanpoll.providers import AceData, DashScope
 from wanpoll.testing import ScriptedTransport, missed, reply
 
@@ -221,6 +224,52 @@ async def test_a_batch_tells_all_in_the_order_asked() -> None:
     assert told[1]["problem"]["code"] == "invalid_token"
 
 
+async def test_a_batch_does_not_begin_its_wait_again_after_a_refusal() -> None:
+    """The rest of it is left for the tasks of other accounts."""
+    waits = list[tuple[int, float]]()
+
+    class Refusing:
+        async def wait_all(self, tasks: list[Task], timeout: float) -> None:
+            waits.append((len(tasks), timeout))
+            await asyncio.sleep(0.02)
+            raise ProviderRefused(str(tasks[0].provider), "Arrearage", "pay")
+
+    poller: Any = Refusing()
+    await _until_all_ended(poller, [Task("a", "one"), Task("b", "other"), Task("c", "one")], 60.0)
+
+    assert [tasks for tasks, _ in waits] == [3, 1]
+    assert waits[0][1] > waits[1][1] + 0.01
+
+
+def test_all_that_is_known_is_told() -> None:
+    """Whatever the models name."""
+    task, times = Task("a-task", "dashscope"), [datetime(2026, 4, 2, 14, minute, tzinfo=UTC) for minute in range(4)]
+    failure = Failure("Odd", "it did not work")
+    media = Media("https://h/v", "video", expires_at=times[3], backup_url="https://other/v", failure=failure)
+    outcome = Outcome(
+        task,
+        Status.SUCCEEDED,
+        media=(media,),
+        failure=failure,
+        reason="expired",
+        usage={"duration": 5},
+        submitted_at=times[0],
+        started_at=times[1],
+        finished_at=times[2],
+        polls=7,
+    )
+    told = outcome_of(outcome, None)
+    progress = progress_of(Update(task, Status.RUNNING, progress=0.4, polls=7))
+
+    for name in ("status", "reason", "usage", "submitted_at", "started_at", "finished_at", "polls"):
+        assert getattr(told, name) == getattr(outcome, name)
+    (one,) = told.media
+    for name in ("kind", "url", "expires_at", "backup_url"):
+        assert getattr(one, name) == getattr(media, name)
+    assert {(each.code, each.message) for each in (told.failure, one.failure)} == {("Odd", "it did not work")}
+    assert (progress.status, progress.progress, progress.polls) == (Status.RUNNING, 0.4, 7)
+
+
 def refusing_ace(cloud: Cloud) -> Any:
     """Answers as `cloud`, but knows no key of Ace."""
 
@@ -288,6 +337,19 @@ async def test_the_remote_task_is_canceled_where_the_app_allows_it() -> None:
     async with client_of(app_of(wanpoll, allow_cancel=True)) as client:
         assert await status_of(client.delete(TASK)) == 202
     assert any(request.url.endswith("/a-task/cancel") for _, request in cloud.transport.asked)
+
+
+async def test_a_task_that_was_canceled_is_asked_about_next() -> None:
+    """Not a whole interval later."""
+    cloud = Cloud(FOREVER, latency=0.001)
+    wanpoll = cloud_wanpoll(cloud, interval=600.0)
+    async with client_of(app_of(wanpoll, allow_cancel=True)) as client:
+        await wanpoll.poller.track("a-task")
+        await until(lambda: cloud.asked("a-task") and not wanpoll.poller.statistics().accounts["dashscope"].in_flight)
+        entry: Any = wanpoll.poller._machine.find("dashscope", "a-task")
+        assert not entry.nudged
+        assert await status_of(client.delete(TASK)) == 202
+        assert entry.nudged
 
 
 async def test_a_task_that_cannot_be_canceled_is_409() -> None:

@@ -58,6 +58,7 @@ from wanpoll.transport import Transport
 __all__ = [
     "WanPoll",
     "DepPoller",
+    "poller_of",
     "EXCEPTION_HANDLERS",
     "ClientLeft",
     "ServerStopping",
@@ -75,12 +76,13 @@ __all__ = [
 
 EXCEPTION_HANDLERS[SocketStopping] = answer_problem  # else Starlette's own handler is found first
 
-_STATE = "wanpoll"
+_STATE = "_wanpolls"  # those whose lifespans of an app run, in its state and in that of its requests
 _HOW = (
     "give the app FastAPI(lifespan=wanpoll.lifespan), or open it in the app's own lifespan: "
     "async with wanpoll.lifespan(app) as state: yield state"
 )
 _NOT_RUNNING = f"no poller runs here, on this thread's event loop: {_HOW}"
+_SEVERAL = "this app has several WanPolls; name the one that you mean: Depends(wanpoll)"
 _NOT_TOLD = (
     f"no poller is known here: {_HOW} (where this app is mounted, in the lifespan of the outer one); "
     "or name the poller that you mean: Depends(wanpoll)"
@@ -135,13 +137,15 @@ class WanPoll:
         """
         loop = asyncio.get_running_loop()
         async with self._opened(loop, app) as room:
-            setattr(app.state, _STATE, self)
+            known = _known_to(app)
+            known.append(self)
             watch = SignalWatch(room.drain)
             watch.start()
             try:
-                yield {_STATE: self, APP_STATE: app}
+                yield {_STATE: known, APP_STATE: app}
             finally:
                 watch.stop()
+                known.remove(self)
 
     @contextlib.asynccontextmanager
     async def _opened(self, loop: asyncio.AbstractEventLoop, app: FastAPI) -> AsyncIterator[Room]:
@@ -255,15 +259,24 @@ class WanPoll:
             return None
 
 
-async def _poller_of(connection: HTTPConnection) -> Poller:
+def _known_to(app: FastAPI) -> list[WanPoll]:
+    known: list[WanPoll] | None = getattr(app.state, _STATE, None)
+    if known is None:
+        known = []
+        setattr(app.state, _STATE, known)
+    return known
+
+
+async def poller_of(connection: HTTPConnection) -> Poller:
+    """What `DepPoller` depends on, to be replaced in tests: `app.dependency_overrides[poller_of] = lambda: fake`."""
     state = connection.scope.get("state") or {}
-    found = state.get(_STATE) or getattr(connection.app.state, _STATE, None)
-    if not isinstance(found, WanPoll):
-        raise UsageError(_NOT_TOLD)
-    return await found(connection)
+    known: set[WanPoll] = set(getattr(connection.app.state, _STATE, None) or state.get(_STATE) or ())
+    if len(known) != 1:
+        raise UsageError(_SEVERAL if known else _NOT_TOLD)
+    return await known.pop()(connection)
 
 
-DepPoller = Annotated[Poller, Depends(_poller_of)]
+DepPoller = Annotated[Poller, Depends(poller_of)]
 """The app's poller, for handlers: `async def handler(poller: DepPoller)`.
 
 Its waits end when the client leaves (`ClientLeft`) or the server is about to stop (`ServerStopping`); both are

@@ -20,13 +20,9 @@ class Cancels:
         name = str(task.provider), task.id
         running = self._running.get(name)
         if running is None:
-            running = self._running[name] = asyncio.ensure_future(self._cancel(task))
+            running = self._running[name] = asyncio.ensure_future(self._poller.cancel(task))
             running.add_done_callback(lambda ended: self._ended(name, ended))
         return running
-
-    async def _cancel(self, task: Task) -> None:
-        await self._poller.cancel(task)
-        self._poller.nudge(task.id, task.provider)
 
     def _ended(self, name: tuple[str, str], ended: asyncio.Future[None]) -> None:
         del self._running[name]

@@ -20,7 +20,7 @@ from wanpoll._poller import Poller
 from wanpoll.exceptions import PollerClosed
 from wanpoll.fastapi._cancels import Cancels
 
-APP_STATE = "wanpoll_app"
+APP_STATE = "_wanpoll_app"
 """Where the state of requests names the app whose lifespan runs."""
 
 _BODILESS = ("GET", "HEAD")
