@@ -28,6 +28,7 @@ from tests.fastapi_apps import (
 from tests.waiting import until
 from wanpoll import DecodeError, TransportError, UsageError
 from wanpoll.fastapi import ClientLeft, DepPoller
+from wanpoll.fastapi._room import Stay
 from wanpoll.testing import reply
 
 FOREVER = 1e9
@@ -285,6 +286,22 @@ async def test_draining_answers_what_is_known_and_lets_the_app_finish() -> None:
         assert (own.status, own.headers["Retry-After"], own.content_type) == (503, "1", PROBLEM)
         assert late == 202
         assert await wanpoll.poller.track("another")
+
+
+async def test_draining_what_ends_by_itself_at_that_moment_is_no_error() -> None:
+    """Its limit was reached; what comes then is too late."""
+    wanpoll = cloud_wanpoll(Cloud())
+    loop, seen = asyncio.get_running_loop(), list[Any]()
+    loop.set_exception_handler(lambda loop, context: seen.append(context))
+    async with wanpoll.lifespan(FastAPI()):
+        (room,) = wanpoll._rooms.values()
+        with pytest.raises(TimeoutError):
+            async with Stay(room, Request({"type": "http", "app": None}), watched=False, most=0.0):
+                loop.call_soon(wanpoll.drain)
+                await asyncio.Event().wait()
+
+    assert not seen
+    assert not room.stays
 
 
 async def test_draining_is_a_503_without_exception_handlers_too() -> None:

@@ -152,7 +152,7 @@ class Stay:
 
     def _end(self, error: Exception, grace: float = 0.0) -> None:
         """Raise `error` where the request waits, `grace` seconds from now."""
-        if self._error is None and self in self._room.stays:
+        if self._error is None and self in self._room.stays and not self._limit.expired():
             self._error = error
             end = asyncio.get_running_loop().time() + grace
             self._limit.reschedule(min(end, self._limit.when() or end))
