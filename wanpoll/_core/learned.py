@@ -48,7 +48,7 @@ class Class:
 
     def __init__(self, name: str, interval: float, mode: str) -> None:
         self.name = name
-        self.told = 0, 0  # estimates, and the correction of the price, when it was last told what is known
+        self.told: tuple[int, int] = 0, 0  # estimates, and the correction of the price, when it was last told of
         self.used = 0  # tasks of the account that had been tracked when it was used last
         self.whole = new_placement(interval, mode)
         self.runs: Placement | None = None  # once one was seen to begin
