@@ -170,8 +170,7 @@ class Driver:
         reading = _read(self._providers[ticket.account.name], ticket, said) if isinstance(said, Reply) else said
         self._machine.observe(ticket, reading, now)
         if self._observed:
-            verdict = "answer" if isinstance(reading, NotYet) else type(reading).__name__.lower()
-            self._tell(ticket.account, Asked(ticket.account.name, len(ticket.tasks), now - ticket.taken_at, verdict))
+            self._tell(ticket.account, _asked(ticket, reading, now))
 
     def _ask_by(self, asker: _Asker | None, ticket: Ticket) -> None:
         """Have `ticket` asked by an idle asker, or by a new one."""
@@ -219,6 +218,14 @@ class Driver:
         asker = self._askers.pop(ticket, None)
         if asker is not None:
             asker.task.cancel()
+
+
+def _asked(ticket: Ticket, reading: Reading | Listed, now: float) -> Asked:
+    """The news that a question was answered, and how its account stands since."""
+    account, tasks = ticket.account, len(ticket.tasks)
+    verdict = "answer" if isinstance(reading, NotYet) else type(reading).__name__.lower()
+    share = account.budget.share(now)
+    return Asked(account.name, tasks, now - ticket.taken_at, verdict, share, account.pressure, account.saved)
 
 
 def _request(provider: Provider, ticket: Ticket) -> Request:

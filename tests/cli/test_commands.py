@@ -265,6 +265,63 @@ async def test_the_schedule_shows_its_plan(tmp_path):
     assert "nothing yet" in nothing.out
 
 
+async def schedule(tmp_path, durations, *arguments):
+    """What `wanpoll schedule` says of these."""
+    file = tmp_path / "durations.txt"
+    file.write_text("\n".join(map(str, durations)))
+    ran = await wanpoll("schedule", *arguments, str(file))
+
+    assert (ran.code, ran.err) == (0, "")
+    return ran.out
+
+
+@pytest.mark.parametrize("durations", [[100 + 7100 * number / 300 for number in range(300)], [90_000] * 300])
+async def test_the_plan_goes_on_until_long_tasks_have_ended(tmp_path, durations):
+    """What is summed up and drawn is all of it, though only some rows are printed."""
+    said = await schedule(tmp_path, durations)
+    plan = re.search(r"^plan    ([\d.]+) requests a task, ([\d.]+) s of lag", said, re.MULTILINE)
+    until = re.search(r"^        0 +█ \d+ questions +([\d,]+) s$", said, re.MULTILINE)
+    rows = re.findall(r"^ *[\d,.]+ s +[\d,.]+ s +[\d.]+%$", said, re.MULTILINE)
+    more = re.search(r"^ +\.\.\. +(\d+) more, [\d.,]+ to [\d.,]+ s after one another$", said, re.MULTILINE)
+
+    assert plan
+    assert until
+    assert more
+    assert 200 < float(plan[1]) < 300  # every 15 s: 240, for those that are uniform
+    assert 7.0 < float(plan[2]) < 8.0  # as is wanted
+    assert 0.98 < float(until[1].replace(",", "")) / max(durations) < 1.05
+    assert len(rows) == 60
+    assert float(rows[-1].split()[-1].rstrip("%")) < 3.0
+    assert int(more[1]) > 100
+    assert len(said.splitlines()) < 75
+
+
+async def test_durations_that_the_schedule_tells_not_apart(tmp_path):
+    """It says how many are longer than the longest that counts, and which that is."""
+    said = await schedule(tmp_path, [90_000] * 40 + [100] * 60, "--interval", "1")
+
+    assert re.search(r"^ {8}40 are longer than 6,\d\d\d s, the most that counts at this interval$", said, re.MULTILINE)
+    assert "are longer than" not in await schedule(tmp_path, [90_000] * 40 + [100] * 60)
+
+
+async def test_the_price_of_a_request_is_told_in_digits_that_count(tmp_path):
+    """However small; and before anything is known, that it is not."""
+    small = await schedule(tmp_path, [100 + 24 * number for number in range(300)])
+    nothing = await schedule(tmp_path, [], "--interval", "20")
+
+    assert re.search(r"^price   a request is worth 0\.0[1-9]\d s of lag \(economy\)$", small, re.MULTILINE)
+    assert "\nprice   not known before tasks have ended: until then it is asked as if fixed, every 20 s (" in nothing
+
+
+@pytest.mark.parametrize("text", ["0", "-15", "nan", "inf", "1e300", "1e-300"])
+async def test_an_absurd_interval_is_a_usage_error(text):
+    """It says which are not."""
+    ran = await wanpoll("schedule", f"--interval={text}")
+
+    assert (ran.code, ran.out) == (2, "")
+    assert re.fullmatch(r"wanpoll: --interval \S{1,6}: give seconds, from 0.1 to 86,400\n", ran.err)
+
+
 @pytest.mark.parametrize("text", ["soon", "-1", "nan", "inf", "1e300"])
 async def test_a_bad_duration_is_a_usage_error(tmp_path, text):
     """It says which line and what to give."""

@@ -597,8 +597,9 @@ def test_a_million_kinds_need_no_more_memory() -> None:
     for number in range(MOST_CLASSES + 50):
         learned.named(f"kind {number}")
     learned.named("x" * 10_000)
+    learned.named(None)
 
-    assert len(learned._classes) <= MOST_CLASSES + 1
+    assert len(learned._classes) == MOST_CLASSES
     assert max(map(len, learned._classes)) <= 200
     assert learned.named("another") is learned.named(None)
 
@@ -625,7 +626,87 @@ def test_a_class_that_nobody_uses_falls_to_one_that_is_used() -> None:
     assert learned.named("new").whole.table.ends >= 1
     assert learned.named("old 7").whole.table.ends == 2
     assert learned.named("once 7") is learned.named("old 0") is learned.named(None)
-    assert len(learned._classes) <= MOST_CLASSES + 1
+    assert len(learned._classes) == MOST_CLASSES
+
+
+def test_it_is_told_which_classes_have_given_way() -> None:
+    """Each once, and no other; those that are told of and not forgotten are those that there are."""
+    bench = Bench(schedule="economy")
+    learned = bench.machine.accounts[NAME].learned
+    ends_of(bench, (f"old {number}" for number in range(MOST_CLASSES)))
+    ends_of(bench, (f"once {number}" for number in range(11 * MOST_CLASSES)))
+    before = bench.told(ev.ClassForgotten)
+    ends_of(bench, ["old 1", *["new"] * 4, *["newer"] * 3, *["new"] * 4])
+    forgotten = bench.told(ev.ClassForgotten)
+
+    assert before == []
+    assert forgotten == [ev.ClassForgotten(NAME, "old 0"), ev.ClassForgotten(NAME, "old 2")]
+    told = {event.kind for event in bench.told(ev.ClassLearned)}
+    assert told - {event.kind for event in forgotten} == set(learned._classes)
+
+
+def test_a_class_that_is_back_is_not_told_to_be_forgotten() -> None:
+    """It may have been told anew already, when many ends come with one answer."""
+    learned = Learned(Cadence(INTERVAL), "economy", Clock())
+    learned._forgotten = ["a", "b"]
+    learned.named("b")
+
+    assert learned.take_forgotten() == ["a"]
+    assert learned.take_forgotten() == []
+
+
+def test_there_is_always_room_for_tasks_without_a_kind() -> None:
+    """Of as many classes as there may be none has to give way to it."""
+    bench = Bench(schedule="economy")
+    learned = bench.machine.accounts[NAME].learned
+    ends_of(bench, (f"kind {number}" for number in range(MOST_CLASSES - 1)))
+    learned._tracked += 100 * MOST_CLASSES
+    alone = "" not in learned._classes
+    ends_of(bench, [None] * 5)
+
+    assert alone
+    assert len(learned._classes) == MOST_CLASSES
+    assert bench.told(ev.ClassForgotten) == []
+
+
+def test_to_look_at_a_class_is_no_use_of_it() -> None:
+    """To compare tasks, or to tell what is known, makes no class, and no class younger."""
+    bench = Bench(schedule="economy")
+    learned = bench.machine.accounts[NAME].learned
+    ends_of(bench, ["a"] * 5)
+    known = learned.named("a")
+    learned._tracked += 1000
+    one, other, third = (Entry(bench.machine.accounts[NAME], Task("t", NAME, kind=each), 0.0, DAY) for each in "abc")
+    apart = learned.alike(one, other), learned.alike(other, third), learned.alike(one, one)
+
+    assert apart == (False, False, True)
+    assert (learned.to_tell("a"), learned.to_tell("b"), learned.next_in_line(other)) == (None, None, None)
+    assert learned.find("a") is known
+    assert learned.find("b") is None
+    assert known.used == learned._tracked - 1000
+    assert list(learned._classes) == ["a"]
+
+
+def test_a_task_whose_age_nobody_tells_makes_no_class() -> None:
+    """There is nothing to be learned from its end."""
+    bench = Bench(schedule="economy")
+    bench.track("a")
+    bench.poll(seen("a", Status.SUCCEEDED))
+
+    assert bench.ended() is not None
+    assert dict(bench.machine.statistics(bench.now).accounts[NAME].classes) == {}
+
+
+def test_kinds_that_share_a_class_are_alike() -> None:
+    """Those for which there was no room, even before any of them has used it."""
+    bench = Bench(schedule="economy")
+    learned = bench.machine.accounts[NAME].learned
+    for number in range(MOST_CLASSES - 1):
+        learned.named(str(number))
+    one, other, own = (Entry(bench.machine.accounts[NAME], Task("t", NAME, kind=each), 0.0, DAY) for each in "ab7")
+
+    assert (learned.alike(one, other), learned.alike(one, own)) == (True, False)
+    assert "" not in learned._classes
 
 
 def test_only_three_schedules_are_known() -> None:
@@ -790,3 +871,47 @@ def test_statistics_tell_what_was_learned() -> None:
     assert known.price > 0
     assert account.pressure == 1.0
     assert account.saved > 300
+
+
+def worth(learned: Learned, step: float, since: float) -> float:
+    """The price at which it is right to ask so long after `since`."""
+    return 2.0 * learned.named(None).whole.table.square(since, since + step) / INTERVAL
+
+
+@pytest.mark.parametrize("correction", [0, 12, -12])
+def test_the_price_that_is_told_is_that_of_the_questions_that_are_asked(correction: int) -> None:
+    """With its correction by what forecasts got wrong; the quota is told apart."""
+    learned = Learned(Cadence(INTERVAL), "economy", Clock())
+    known = learned.named(None)
+    for number in range(300):
+        known.whole.ended(float(number), 0.0, 200.0, 100.0 + number % 60)
+    known.steering.dearer = correction
+    step = known.whole.step(120.0, 0, known.steering.dearer)
+
+    assert learned.statistics()[""].price == pytest.approx(worth(learned, step, 120.0), rel=0.01)
+
+
+@pytest.mark.parametrize("mode", ["economy", "fast"])
+def test_before_the_first_end_the_price_is_that_of_the_advised_interval(mode: str) -> None:
+    """At which it is asked then, and not what a search for a price stopped at."""
+    learned = Learned(Cadence(INTERVAL), mode, Clock())
+    step = learned.named(None).whole.step(0.0)
+
+    assert step == INTERVAL
+    assert learned.statistics()[""].price == pytest.approx(worth(learned, INTERVAL, 0.0))
+    assert 0.5 < learned.statistics()[""].price < 5.0
+
+
+def test_a_corrected_price_is_told() -> None:
+    """Not only with the next estimate of how long tasks take."""
+    learned = Learned(Cadence(INTERVAL), "economy", Clock())
+    known = learned.named("wan")
+    known.whole.ended(0.0, 0.0, 100.0, 100.0)
+    first, again = learned.to_tell("wan"), learned.to_tell("wan")
+    known.steering.dearer = 3
+    corrected = learned.to_tell("wan")
+
+    assert first is not None
+    assert again is None
+    assert corrected is not None
+    assert corrected[1].price == pytest.approx(first[1].price * math.exp(0.3))

@@ -95,6 +95,16 @@ class Account:
         self.words: set[str] = set()  # status words that were not understood
         self.slot: tuple[float, int, Any] | None = None  # in the machine's agenda
 
+    @property
+    def pressure(self) -> float:
+        """How many times dearer the quota makes a request."""
+        return 1.0 if self.learned is None else self.learned.pressure.times
+
+    @property
+    def saved(self) -> int:
+        """Requests that were not made, though at the advised interval they would have been."""
+        return 0 if self.learned is None else round(self.learned.saved.requests)
+
     def begin_at(self, epoch: float | None) -> None:
         """`epoch` is the Unix time at which `now` is 0."""
         self.clock.epoch = epoch
@@ -122,7 +132,9 @@ class Account:
         learned, head = self.learned, self.learned.next_in_line(entry)
         if head is not None:
             self._move_up(head, now, now)
-        known = learned.named(entry.task.kind)
+        known = learned.find(entry.task.kind)
+        if known is None:
+            return
         if news is News.CHANGED and now >= known.planned_at + LONGEST_SILENCE * self.cadence.interval:
             known.planned_at = now  # nearly all are asked by then, and so not by an old plan
             every = list(self.tasks.values())

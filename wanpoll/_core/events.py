@@ -66,7 +66,7 @@ class AccountRefused:
 
 @frozen
 class ClassLearned:
-    """The schedule has estimated anew how long tasks of one `kind` ("" for those without one) take.
+    """The schedule has estimated anew how long tasks of one `kind` ("" for those without one) take, or their price.
 
     `pressure` and `saved` are those of the account, as in `AccountStatistics`.
     """
@@ -76,6 +76,14 @@ class ClassLearned:
     known: ClassStatistics
     pressure: float
     saved: int
+
+
+@frozen
+class ClassForgotten:
+    """The class of `kind` has given way to that of another kind: nothing is known of it any more."""
+
+    provider: str
+    kind: str
 
 
 @frozen
@@ -107,13 +115,17 @@ class CallEnded:
 class Asked:
     """One request was made for `tasks` tasks and took `seconds`; `verdict` names the reading of its answer.
 
-    For a page of the list of tasks `tasks` is 0, and `verdict` "listed".
+    For a page of the list of tasks `tasks` is 0, and `verdict` "listed". After it, `share` (0..1) of the quota is used;
+    `pressure` and `saved` are those of the account, as in `AccountStatistics`.
     """
 
     provider: str
     tasks: int
     seconds: float
     verdict: str
+    share: float = 1.0
+    pressure: float = 1.0
+    saved: int = 0
 
 
 Event: TypeAlias = (
@@ -124,6 +136,7 @@ Event: TypeAlias = (
     | AccountThrottled
     | AccountRefused
     | ClassLearned
+    | ClassForgotten
     | UnknownWord
     | ScanStopped
     | CallEnded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterable, Iterator
 
@@ -10,7 +11,7 @@ from wanpoll._core.clock import Clock
 from wanpoll._core.entries import Entry
 from wanpoll._core.line import HEAD, Line
 from wanpoll._core.model import ClassStatistics, Status
-from wanpoll._core.placement import ECONOMY, FAST, LATE, LONGEST_SILENCE, Placement, new_placement
+from wanpoll._core.placement import DEARER, ECONOMY, FAST, LATE, LONGEST_SILENCE, Placement, new_placement
 from wanpoll._core.pressure import Pressure
 from wanpoll._core.readings import Observation
 from wanpoll._core.regime import News
@@ -18,7 +19,8 @@ from wanpoll._core.savings import Savings
 from wanpoll._core.steering import Steering
 
 MOST_CLASSES = 256
-"""Classes of an account that are told apart; the least used share one, and so the memory of all is bounded."""
+"""Classes of an account, that of tasks without a kind among them. Kinds for which there is no room share that one, and
+so the memory of all is bounded."""
 
 MOST_KIND = 200
 """Characters of `Task.kind` that tell classes apart."""
@@ -46,7 +48,7 @@ class Class:
 
     def __init__(self, name: str, interval: float, mode: str) -> None:
         self.name = name
-        self.told = 0  # estimates, when it was last told what is known
+        self.told: tuple[int, int] = 0, 0  # estimates, and the correction of the price, when it was last told of
         self.used = 0  # tasks of the account that had been tracked when it was used last
         self.whole = new_placement(interval, mode)
         self.runs: Placement | None = None  # once one was seen to begin
@@ -60,7 +62,14 @@ class Class:
         """How long tasks take, and what a request is worth."""
         table = self.whole.table
         p10, p50, p90 = map(table.quantile, (0.1, 0.5, 0.9))
-        return ClassStatistics(table.ends, p10, p50, p90, self.whole.price)
+        return ClassStatistics(table.ends, p10, p50, p90, self._price())
+
+    def _price(self) -> float:
+        if self.whole.table.ends:
+            return self.whole.price * math.exp(self.steering.dearer * DEARER)
+        # Nothing is known, so it is asked at the interval, whatever price was looked for: at this one that is right.
+        interval = self.whole.table.interval
+        return 2.0 * self.whole.table.square(0.0, interval) / interval
 
 
 class Learned:
@@ -71,6 +80,7 @@ class Learned:
         self.mode = mode
         self.clock = clock
         self._classes: dict[str, Class] = {}
+        self._forgotten: list[str] = []
         self._sharing: dict[str, int] = {}  # ends of kinds that have no class of their own, the latest last
         self._tracked = 0
         self._scouted_at = float("-inf")
@@ -79,12 +89,19 @@ class Learned:
         self.saved = Savings(cadence.interval)
 
     def to_tell(self, kind: str | None) -> tuple[str, ClassStatistics] | None:
-        """The name of the class and what is known of it, if that was estimated anew since it was told."""
-        known = self.named(kind)
-        if known.whole.estimates == known.told:
+        """The name of the class and what is known of it, if that has changed since it was told."""
+        known = self.find(kind)
+        if known is None or (known.whole.estimates, known.steering.dearer) == known.told:
             return None
-        known.told = known.whole.estimates
+        known.told = known.whole.estimates, known.steering.dearer
         return known.name, known.statistics()
+
+    def take_forgotten(self) -> list[str]:
+        """The names of the classes that have given way to others since the last call, and have not come back."""
+        if not self._forgotten:
+            return []
+        taken, self._forgotten = self._forgotten, []
+        return [name for name in taken if name not in self._classes]
 
     def statistics(self) -> dict[str, ClassStatistics]:
         """What is known of each class."""
@@ -155,7 +172,10 @@ class Learned:
 
     def next_in_line(self, entry: Entry) -> Entry | None:
         """Who has begun, most likely, since `entry` has ended, or has begun although it is younger."""
-        line = self.named(entry.task.kind).line
+        known = self.find(entry.task.kind)
+        if known is None:
+            return None
+        line = known.line
         if not (line.is_tried if entry.alive else line.keeps_order):
             return None
         head = line.head()
@@ -196,24 +216,35 @@ class Learned:
         return placement.table.square(max(0.0, since - began), now - began)
 
     def named(self, kind: str | None) -> Class:
-        """The tasks of one `kind`, or those without one."""
-        name = _name(kind)
+        """The class of the tasks of one `kind`, or of those without one, which is in use now."""
+        name = self._class_name(kind)
         found = self._classes.get(name)
         if found is None:
-            if len(self._classes) >= MOST_CLASSES and name:
-                return self.named(None)
             found = self._classes[name] = Class(name, self.cadence.interval, self.mode)
         found.used = self._tracked
         return found
 
+    def find(self, kind: str | None) -> Class | None:
+        """The same, if there is one, to look at: that is no use of it."""
+        return self._classes.get(self._class_name(kind))
+
     def alike(self, one: Entry, other: Entry) -> bool:
         """Whether two tasks are of one class."""
-        return one.task.kind == other.task.kind or self.named(one.task.kind) is self.named(other.task.kind)
+        return one.task.kind == other.task.kind or self._class_name(one.task.kind) == self._class_name(other.task.kind)
+
+    def _class_name(self, kind: str | None) -> str:
+        name = _name(kind)
+        return name if name in self._classes or not self._is_full else ""
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether there is no room for one more kind. (There is always room for tasks without one.)"""
+        return len(self._classes) >= MOST_CLASSES - ("" not in self._classes)
 
     def _make_room(self, kind: str | None) -> None:
         """A task has ended whose kind may deserve a class of its own more than another that nobody uses any more."""
         name = _name(kind)
-        if len(self._classes) < MOST_CLASSES or name in self._classes:
+        if self._class_name(kind) == name:
             return
         ends = self._sharing[name] = self._sharing.pop(name, 0) + 1
         if len(self._sharing) > MOST_CLASSES:
@@ -223,6 +254,7 @@ class Learned:
         least = min((each for each in self._classes.values() if each.name), key=lambda each: each.used)
         if self._tracked - least.used > _IDLE:
             del self._classes[least.name], self._sharing[name]
+            self._forgotten.append(least.name)
 
     def _begins(self, known: Class, entry: Entry, heard_at: float, now: float) -> None:
         """An answer says RUNNING, the one before said PENDING."""

@@ -60,8 +60,8 @@ class Ledger:
 def _statistics(account: Account, now: float) -> AccountStatistics:
     learned = account.learned
     return AccountStatistics(
-        pressure=1.0 if learned is None else learned.pressure.times,
-        saved=0 if learned is None else round(learned.saved.requests),
+        pressure=account.pressure,
+        saved=account.saved,
         classes=NOTHING if learned is None else MappingProxyType(learned.statistics()),
         provider=account.name,
         tracked=len(account.tasks),

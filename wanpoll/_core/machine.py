@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from wanpoll._core.account import FIXED, Account
 from wanpoll._core.entries import Call, Entry, Purpose, Ticket
-from wanpoll._core.events import Event
+from wanpoll._core.events import ClassForgotten, Event
 from wanpoll._core.judge import Judge
 from wanpoll._core.ledger import Ledger
 from wanpoll._core.model import Outcome, Rate, Statistics, Task
@@ -188,6 +188,7 @@ class Machine:
         self._judge.judge(ticket, reading, now)
         if isinstance(reading, Answer) and ticket.purpose is Purpose.CANCEL:
             self._called_off(ticket, now)
+        self._tell_forgotten(ticket.account)
         self._touch(ticket.account, now)
 
     def take_events(self) -> list[tuple[Entry | Call | Account, Event]]:
@@ -218,6 +219,10 @@ class Machine:
             entry.account.schedule.set(entry, entry.expires_at + patience)
         else:
             entry.account.enqueue(entry, entry.expires_at + patience)
+
+    def _tell_forgotten(self, account: Account) -> None:
+        for kind in account.learned.take_forgotten() if account.learned is not None else ():
+            self._ledger.say(account, ClassForgotten(account.name, kind))
 
     def _called_off(self, ticket: Ticket, now: float) -> None:
         """The provider has agreed to cancel a task: see what becomes of it."""

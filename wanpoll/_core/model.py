@@ -166,7 +166,8 @@ class Outcome:
 class ClassStatistics:
     """What is known of alike tasks: how many `ends` it comes from, and within how many seconds a part of them ends.
 
-    `price` is the seconds of lag that a request is worth.
+    `price` is the seconds of lag that a request is worth: one that is asked at the advised interval, before the first
+    end. The quota is told apart: under `AccountStatistics.pressure` a request is worth so many times as much.
     """
 
     ends: int

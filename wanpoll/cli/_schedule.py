@@ -6,6 +6,7 @@ import argparse
 import itertools
 import math
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -21,8 +22,11 @@ LEAST_LEFT = 0.005
 """The plan is shown up to where so small a part of the tasks still runs."""
 
 _LONGEST = 100_000_000  # seconds: three years
-_MOST_ROWS = 60
+_SHORTEST_INTERVAL, _LONGEST_INTERVAL = 0.1, 86_400.0  # seconds
+_FIRST_ROWS, _LAST_ROWS = 40, 20  # of a plan that has more
+_MOST_MARKS = _FIRST_ROWS + _LAST_ROWS
 _WIDTH = 72
+_MORE = f"{'...':>8}    "
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
@@ -40,19 +44,21 @@ class Question:
     def why(self) -> str:
         """What would be lost by asking later."""
         before = self.lag / max(1e-9, self.left * self.ended)
-        return f"{self.ended:.0%} of these have ended by then, {before:.1f} s before on average"
+        part = f"{self.ended:.1%}" if self.ended < 0.01 else f"{self.ended:.0%}"
+        return f"{part} of these have ended by then, {_seconds_told(before)} s before on average"
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the plan."""
-    if not 0 < arguments.interval < math.inf:
-        raise UsageError(f"--interval {arguments.interval}: give seconds above zero")
+    if not _SHORTEST_INTERVAL <= arguments.interval <= _LONGEST_INTERVAL:
+        least, most = f"{_SHORTEST_INTERVAL:g}", number(_LONGEST_INTERVAL)
+        raise UsageError(f"--interval {arguments.interval:g}: give seconds, from {least} to {most}")
     durations = _read(arguments.durations)
     placement = _learned(durations, arguments.schedule, arguments.interval)
     plan = list(_plan(placement))
     table = placement.table
     print(_told(durations, table))
-    print(f"price   a request is worth {placement.price:.1f} s of lag ({arguments.schedule})")
+    print(_price(placement, arguments.schedule))
     print(_summary(plan, arguments.interval))
     print(_picture(table, plan))
     print(_rows(plan, explain=arguments.explain))
@@ -90,45 +96,76 @@ def _learned(durations: Sequence[float], schedule: str, interval: float) -> Plac
 
 
 def _plan(placement: Placement) -> Iterator[Question]:
+    """Every question until `LEAST_LEFT` is left. (No life table goes beyond some thousand intervals.)"""
     table, at, left = placement.table, 0.0, 1.0
-    for _ in range(_MOST_ROWS):
+    while left >= LEAST_LEFT:
         gap = placement.step(at)
         begun, ended = table.moments(at), table.moments(at + gap)
         lag = (at + gap) * (begun[0] - ended[0]) - (begun[1] - ended[1])
         yield Question(at + gap, gap, left, (begun[0] - ended[0]) / begun[0] if begun[0] else 1.0, lag)
         at, left = at + gap, ended[0]
-        if left < LEAST_LEFT:
-            return
 
 
 def _told(durations: Sequence[float], table: LifeTable) -> str:
     if not durations:
         return "known   nothing yet: a guess with a heavy tail"
     parts = "   ".join(f"{part:.0%} within {table.quantile(part):,.0f} s" for part in (0.1, 0.5, 0.9))
-    return f"known   {number(len(durations))} durations: {parts}"
+    told = f"known   {number(len(durations))} durations: {parts}"
+    farthest = table.quantile(1.0)
+    beyond = sum(each > farthest for each in durations)
+    if not beyond:
+        return told
+    return f"{told}\n        {number(beyond)} are longer than {farthest:,.0f} s, the most that counts at this interval"
+
+
+def _price(placement: Placement, schedule: str) -> str:
+    if not placement.estimates:
+        every = f"every {placement.table.interval:g} s"
+        return f"price   not known before tasks have ended: until then it is asked as if fixed, {every} ({schedule})"
+    return f"price   a request is worth {_seconds_told(placement.price)} s of lag ({schedule})"
+
+
+def _seconds_told(seconds: float) -> str:
+    """Two digits that count, where there are no more before the point."""
+    return f"{seconds:#.2g}" if 0.0 < seconds < 9.95 else f"{seconds:,.1f}"
 
 
 def _summary(plan: Sequence[Question], interval: float) -> str:
     requests, lag = sum(each.left for each in plan), sum(each.lag for each in plan)
     regular = f"asking every {interval:g} s: {interval / 2:g} s"
-    return f"plan    {requests:.1f} requests a task, {lag:.1f} s of lag on average ({regular})"
+    return f"plan    {requests:.1f} requests a task, {_seconds_told(lag)} s of lag on average ({regular})"
 
 
 def _picture(table: LifeTable, plan: Sequence[Question]) -> str:
-    """Where tasks end, and below it where they are asked about."""
+    """Where tasks end, and below it where they are asked about, or how densely."""
     end = plan[-1].at
     edges = [end * each / _WIDTH for each in range(_WIDTH + 1)]
     ended = [table.survival(sooner) - table.survival(later) for sooner, later in itertools.pairwise(edges)]
-    highest = max(ended) or 1.0
-    curve = "".join(_BLOCKS[math.ceil(each / highest * (len(_BLOCKS) - 1))] for each in ended)
-    marks = {min(_WIDTH - 1, int(each.at / end * _WIDTH)) for each in plan}
-    asked = "".join("|" if place in marks else " " for place in range(_WIDTH))
-    return f"\nends    {curve}\nasked   {asked.rstrip()}\n        0{f'{end:,.0f} s':>{_WIDTH - 1}}\n"
+    places = Counter(min(_WIDTH - 1, int(each.at / end * _WIDTH)) for each in plan)
+    counts = [places[each] for each in range(_WIDTH)]
+    asked, legend = _bars(counts), f"{_BLOCKS[-1]} {max(counts)} questions"
+    if len(plan) <= _MOST_MARKS:
+        asked, legend = "".join("|" if each else " " for each in counts), ""
+    until = f"{end:,.0f} s"
+    axis = f"0{legend:^{_WIDTH - 1 - len(until)}}{until}"
+    return f"\nends    {_bars(ended)}\nasked   {asked.rstrip()}\n        {axis}\n"
+
+
+def _bars(heights: Sequence[float]) -> str:
+    highest = max(heights) or 1.0
+    return "".join(_BLOCKS[math.ceil(each / highest * (len(_BLOCKS) - 1))] for each in heights)
 
 
 def _rows(plan: Sequence[Question], *, explain: bool) -> str:
-    lines = [f"{'asked at':>10}  {'after':>8}  {'still open':>10}" + ("  why" if explain else "")]
-    for each in plan:
-        line = f"{each.at:>8,.1f} s  {each.gap:>6,.1f} s  {each.left:>10.1%}"
-        lines.append(f"{line}  {each.why}" if explain else line)
-    return "\n".join(lines)
+    titles = f"{'asked at':>10}  {'after':>8}  {'still open':>10}" + ("  why" if explain else "")
+    rows = [_row(each, explain=explain) for each in plan]
+    between = [each.gap for each in plan[_FIRST_ROWS:-_LAST_ROWS]]
+    if between:
+        gaps = f"{min(between):,.1f} to {max(between):,.1f} s after one another"
+        rows[_FIRST_ROWS:-_LAST_ROWS] = [f"{_MORE}{number(len(between))} more, {gaps}"]
+    return "\n".join([titles, *rows, f"{_MORE}and so on for the less than {LEAST_LEFT:.1%} that are open then"])
+
+
+def _row(question: Question, *, explain: bool) -> str:
+    line = f"{question.at:>8,.1f} s  {question.gap:>6,.1f} s  {question.left:>10.1%}"
+    return f"{line}  {question.why}" if explain else line

@@ -1,14 +1,21 @@
-"""Metrics for Prometheus (extra `prometheus`). Labels are few: no task ids or messages, and at most 256 classes."""
+"""Metrics for Prometheus (extra `prometheus`).
+
+Labels are few: no task ids or messages, and the classes that the schedule of an account tells apart, 256 at the most;
+those of a class that gave way to another are removed. The gauges of an account are as of its last answer.
+"""
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
-from wanpoll._core.events import AccountThrottled, Asked, ClassLearned, Event, PollMissed, TaskEnded
+from wanpoll._core.events import AccountThrottled, Asked, ClassForgotten, ClassLearned, Event, PollMissed, TaskEnded
 from wanpoll.exceptions import MissingExtra
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
+
+_QUANTILES = "0.1", "0.5", "0.9"
 
 
 class Metrics:
@@ -61,6 +68,8 @@ class Metrics:
         """Count `event`."""
         if isinstance(event, Asked):
             self._requests.labels(event.provider, event.verdict).observe(event.seconds)
+            self._share.labels(event.provider).set(event.share)
+            self._stands(event)
         elif isinstance(event, PollMissed):
             kind = getattr(event.problem, "kind", "unreadable")
             self._missed.labels(event.task.provider, kind).inc()
@@ -71,13 +80,24 @@ class Metrics:
                 self._lag.labels(event.outcome.task.provider).observe(event.lag)
         elif isinstance(event, ClassLearned):
             self._learned(event)
+            self._stands(event)
+        elif isinstance(event, ClassForgotten):
+            self._forgotten(event)
         elif isinstance(event, AccountThrottled):
             self._share.labels(event.provider).set(event.share)
 
     def _learned(self, event: ClassLearned) -> None:
         known, labels = event.known, (event.provider, event.kind)
-        for quantile, seconds in (("0.1", known.p10), ("0.5", known.p50), ("0.9", known.p90)):
+        for quantile, seconds in zip(_QUANTILES, (known.p10, known.p50, known.p90), strict=True):
             self._duration.labels(*labels, quantile).set(seconds)
         self._price.labels(*labels).set(known.price)
+
+    def _forgotten(self, event: ClassForgotten) -> None:
+        with contextlib.suppress(KeyError):  # nothing was told of it, and the client library is an old one
+            self._price.remove(event.provider, event.kind)
+            for quantile in _QUANTILES:
+                self._duration.remove(event.provider, event.kind, quantile)
+
+    def _stands(self, event: Asked | ClassLearned) -> None:
         self._pressure.labels(event.provider).set(event.pressure)
         self._saved.labels(event.provider).set(event.saved)
