@@ -1,7 +1,8 @@
 """The other side: a minimal HTTP server in a process of its own, quick enough never to be the bottleneck.
 
-A task's id says how it behaves: `task_id(runs=4, ...)` is RUNNING for four answers, then SUCCEEDED with a result of
-1.0 kB. Run by `serving()`, or by hand as `python -m benchmarks.server`, which prints its port.
+A task's id says how long it runs: that of `task_id(4.5)` is submitted when it is first asked about, RUNNING for 4.5 s,
+then SUCCEEDED with a result of 1.0 kB. Run by `serving()`, or by hand as `python -m benchmarks.server`, which prints
+its port.
 """
 
 from __future__ import annotations
@@ -11,20 +12,22 @@ import contextlib
 import itertools
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
-FOREVER = 99_999_999
-"""Answers of a task that never ends."""
+FOREVER = 99_999.0
+"""Seconds of a task that no benchmark sees end."""
 
 _RUNNING = (
     '{"request_id":"0f7c1c0e-8d3d-9f0e-b0a6-0a1b2c3d4e5f","output":{"task_id":"%(id)s","task_status":"RUNNING",'
-    '"submit_time":"2026-03-01 17:38:24.817","scheduled_time":"2026-03-01 17:38:24.831"}}'
+    '"submit_time":"%(begun)s","scheduled_time":"%(begun)s"}}'
 )
 _SUCCEEDED = (
     '{"request_id":"0f7c1c0e-8d3d-9f0e-b0a6-0a1b2c3d4e5f","output":{"task_id":"%(id)s","task_status":"SUCCEEDED",'
-    '"submit_time":"2026-04-02 22:53:19.537","scheduled_time":"2026-04-02 22:53:30.427",'
-    '"end_time":"2026-04-02 23:00:39.287","orig_prompt":"Video 2 holds Image 3 and plays a soothing American country '
+    '"submit_time":"%(begun)s","scheduled_time":"%(begun)s",'
+    '"end_time":"%(ended)s","orig_prompt":"Video 2 holds Image 3 and plays a soothing American country '
     "ballad in a coffee shop, while Video 1 smiles, watches Video 2, and slowly walks towards him. "
     + "The light is warm, the camera moves slowly, and rain falls outside. "
     * 4
@@ -35,39 +38,40 @@ _SUCCEEDED = (
     '"ratio":"16:9"}}'
 )
 _HEAD = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-_ID_LENGTH = 36
+_SAMPLE = {"id": "x" * 36, "begun": "2026-04-02 22:53:19.537", "ended": "2026-04-02 22:53:19.537"}
+_ZONE = timezone(timedelta(hours=8))  # DashScope's
 _serials = itertools.count()
 
 
-def task_id(runs: int) -> str:
-    """A fresh id, as long as a UUID, of a task that is RUNNING for `runs` answers."""
-    return f"{runs:08d}-{next(_serials):016d}-wanpollben"
+def task_id(seconds: float) -> str:
+    """A fresh id, as long as a UUID, of a task that runs so long."""
+    return f"{seconds * 1000:09.0f}-{next(_serials):015d}-wanpollben"
 
 
 def _answer(body: str) -> bytes:
-    # Content-Length is that of a body with an id of the usual length; the %s that is left is the id's place.
-    length = len(body % {"id": "x" * _ID_LENGTH})
-    return (_HEAD % length + body % {"id": "%s"}).replace("%", "%%").replace("%%s", "%s", 1).encode()
+    return (_HEAD % len(body % _SAMPLE) + body).encode()
 
 
 class _Tasks:
-    """How often each task was asked about."""
+    """What was asked about, since when."""
 
     def __init__(self) -> None:
-        self._asked: dict[bytes, int] = {}
+        self._begun: dict[bytes, float] = {}
         self._running = _answer(_RUNNING)
         self._succeeded = _answer(_SUCCEEDED)
 
     def answer(self, task: bytes) -> bytes:
-        runs = int(task[:8])
-        if runs == FOREVER:
-            return self._running % task
-        asked = self._asked.get(task, 0)
-        if asked < runs:
-            self._asked[task] = asked + 1
-            return self._running % task
-        self._asked.pop(task, None)
-        return self._succeeded % task
+        now = time.time()
+        begun = self._begun.setdefault(task, now)
+        ended = begun + int(task[:9]) / 1000
+        if now < ended:
+            return self._running % {b"id": task, b"begun": _written(begun)}
+        self._begun.pop(task)
+        return self._succeeded % {b"id": task, b"begun": _written(begun), b"ended": _written(ended)}
+
+
+def _written(moment: float) -> bytes:
+    return datetime.fromtimestamp(moment, _ZONE).isoformat(" ", "milliseconds")[:23].encode()
 
 
 class _Connection(asyncio.Protocol):
