@@ -54,11 +54,59 @@ def test_it_learns_a_distribution(median: float, sigma: float) -> None:
 
 
 def test_a_constant_is_learned_sharply() -> None:
-    """A hundred tasks of ninety seconds: almost none before 85, almost none after 93."""
+    """A hundred tasks of ninety seconds: almost none before 85, almost none after 95."""
     table = learned([90.0] * 100)
 
     assert table.survival(85.0) > 0.95
-    assert table.survival(93.0) < 0.03
+    assert table.survival(95.0) < 0.03
+
+
+@pytest.mark.parametrize("tail", [0.05, 0.1, 0.5])
+def test_what_lies_behind_a_sharp_peak_stays(tail: float) -> None:
+    """Most tasks take forty seconds, the others a few minutes: there are as many of those as were seen."""
+    dice = random.Random(4)
+    table = learned([dice.uniform(150.0, 250.0) if dice.random() < tail else 40.0 for _ in range(2000)])
+
+    assert table.survival(100.0) == pytest.approx(tail, rel=0.5)
+
+
+def test_a_multitude_has_a_frontier() -> None:
+    """Of a hundred that began together nobody has seen what comes next, unless there were some before."""
+    table = learned(lognormal(120.0, 0.3, 500))
+    for _ in range(100):
+        table.survived(0.0, 90.0)
+    table.estimate()
+
+    assert table.frontier == math.inf
+
+    table = LifeTable(INTERVAL)
+    for _ in range(100):
+        table.survived(0.0, 90.0)
+    table.estimate()
+
+    assert table.frontier == pytest.approx(90.0, rel=0.05)
+
+    for number in range(100):
+        table.survived(90.0, 100.0 + number)
+        table.ended(0.0, 100.0 + number, 100.0 + number)
+    table.estimate()
+
+    assert table.frontier == math.inf
+
+
+def test_ends_say_nothing_of_what_nobody_has_seen() -> None:
+    """A thousand began together, and a fifth ended within the last thirty seconds: how many will in the next?"""
+    table, dice = LifeTable(INTERVAL), random.Random(2)
+    for _ in range(200):
+        end = dice.uniform(60.0, 90.0)
+        table.survived(0.0, end)
+        table.ended(0.0, end, end)
+    for _ in range(800):
+        table.survived(0.0, 90.0)
+    table.estimate()
+
+    assert table.survival(90.0) == pytest.approx(0.8, abs=0.02)
+    assert table.survival(105.0) / table.survival(90.0) == pytest.approx(150.0 / 165.0, abs=0.05)  # the prior's word
 
 
 def test_ends_between_two_answers_are_learned() -> None:

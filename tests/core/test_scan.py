@@ -211,7 +211,9 @@ def test_with_little_lag_in_view_scans_come_up_to_five_times_as_often() -> None:
     """A fifth of the interval lies between them, where the plan would ask as often."""
     shortest = {}
     for schedule in ("fast", "economy"):
-        bench = scanning(300, schedule=schedule)
+        bench = scanning(schedule=schedule)
+        for number in range(300):
+            bench.track(f"t{number}", age=90.0 - 0.3 * number)
         times = [at for at, _ in pages_of(drive(bench, 400.0, ending(bench)))]
         shortest[schedule] = min(after - before for before, after in zip(times, times[1:], strict=False))
 
@@ -798,9 +800,9 @@ def test_rows_tell_how_long_tasks_have_run(monkeypatch: pytest.MonkeyPatch) -> N
     runs: dict[float, list[tuple[float, float]]] = {}
     original = Placement.survived
 
-    def survived(self: Placement, born: float, since: float, until: float) -> Any:
+    def survived(self: Placement, born: float, since: float, until: float, followed: float) -> Any:
         runs.setdefault(born, []).append((since, until))
-        return original(self, born, since, until)
+        return original(self, born, since, until, followed)
 
     monkeypatch.setattr(Placement, "survived", survived)
     bench = scanning(50, schedule="economy")

@@ -242,9 +242,11 @@ class Account:
             self.learned.saved.spend(now)
         if self.learned is not None or self.scan is not None:
             ticket.thorough = _may_tell_more(job) or (len(jobs) > 1 and any(map(_may_tell_more, jobs)))
-        for job in jobs:
-            job.urgent = False
-            job.ticket = ticket
+        for each in jobs:
+            each.urgent = False
+            each.ticket = ticket
+            if isinstance(each, Entry):
+                each.delayed = now - each.due_at > self.cadence.floor
         self.in_flight[ticket] = None
         self.requests += 1
         return ticket

@@ -66,6 +66,8 @@ class Entry:
     """Somebody said that it had changed: when it is asked about is not by the schedule any more."""
     told_when = _Mark(8)
     """The server said how long to leave it alone."""
+    delayed = _Mark(9)
+    """Its last question left late: the account may not have been asked for a while, or the machine slept."""
 
     __slots__ = (
         "account",

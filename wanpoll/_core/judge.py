@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from attrs import evolve
 
 from wanpoll._core import events as ev
@@ -178,11 +180,11 @@ class Judge:
 
     def _seen(self, entry: Entry, ticket: Ticket, seen: Observation, now: float, heard_at: float | None) -> None:
         status = seen.status
-        if entry.born is None and seen.submitted_at is not None:
-            born = entry.account.clock.ours(seen.submitted_at)
-            entry.born = None if born is None else min(now, born)
         if entry.task.kind is None and seen.kind is not None:
             entry.task = evolve(entry.task, kind=seen.kind)
+        planned = entry.born is not None
+        if not planned and seen.submitted_at is not None:
+            self._aged(entry, seen.submitted_at, now, heard_at)
         if status is None:
             self._standing.unknown_word(entry.account, seen.word)
             self._goes_on(entry, ticket, entry.status, seen.progress, now, heard_at)
@@ -198,8 +200,17 @@ class Judge:
         else:
             self._settle(entry, outcome_of(entry, status, seen), now)
         if is_news and entry.account.learned is not None:
-            entry.account.heed(entry.account.learned.ended(entry, heard_at, seen, now), entry, now)
+            entry.account.heed(entry.account.learned.ended(entry, heard_at, seen, now, planned=planned), entry, now)
             self._tell_learned(entry.account, entry.account.learned, entry.task.kind)
+
+    def _aged(self, entry: Entry, submitted_at: datetime, now: float, heard_at: float | None) -> None:
+        """An answer is the first to tell when the task was submitted; the one at `heard_at` said "not yet"."""
+        born = entry.account.clock.ours(submitted_at)
+        if born is None:
+            return
+        entry.born = min(now, born)
+        if entry.account.learned is not None and heard_at is not None:
+            entry.account.learned.aged(entry, heard_at)
 
     def _tell_learned(self, account: Account, learned: Learned, kind: str | None) -> None:
         told = learned.to_tell(kind)

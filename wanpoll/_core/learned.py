@@ -37,8 +37,8 @@ _ALIKE, _PROBED = 0.25, 3  # how much older, by a part of its age, a task may be
 _AT_HEAD = 4.0  # intervals after which the head of a line is asked, if no end was seen that let it begin
 _TRUSTED = 20  # runs that were seen before their distribution is planned with
 _QUICKEST = 0.02  # the part of runs that are quicker than any that counts
-_MOST_OFTEN = {ECONOMY: 1.1, FAST: 1.5}  # times the requests at the advised interval, and `_AHEAD` more: whatever is
-_AHEAD = 1.0  # believed of its class, no task is asked more often for it
+_MOST_OFTEN = 1.1  # times the requests at the advised interval, and `_AHEAD` more: whatever is believed of its class,
+_AHEAD = {ECONOMY: 1.0, FAST: 5.0}  # no task is asked more often for it
 
 
 class Class:
@@ -125,6 +125,10 @@ class Learned:
             step = self._until_ended(known, entry, entry.born)
         return max(now, self._after(entry, step, entry.born))
 
+    def aged(self, entry: Entry, heard_at: float) -> None:
+        """It is known now when the task was submitted, of which all answers up to that at `heard_at` said "not yet"."""
+        self.named(entry.task.kind).whole.table.survived(0.0, heard_at - (entry.born or heard_at))
+
     def next(self, entry: Entry, heard_at: float | None, now: float, *, began: bool) -> tuple[float, News]:
         """When to ask again after "not yet"; `heard_at` is when the answer before said so.
 
@@ -134,7 +138,8 @@ class Learned:
             return self.cadence.next(entry.task.id, entry.polls, now), News.NONE
         known = self.named(entry.task.kind)
         since = entry.born if heard_at is None else heard_at
-        news = known.whole.survived(entry.born, since - entry.born, now - entry.born)
+        followed = max(0.0, entry.tracked_at - entry.born)
+        news = known.whole.survived(entry.born, since - entry.born, now - entry.born, followed)
         if entry.status is Status.PENDING and entry.begun is None:
             known.line.waits(entry)
             return self._after(entry, self._until_begun(known, entry, now), now), news
@@ -144,10 +149,11 @@ class Learned:
             news = max(news, known.runs.survived(entry.begun, since - entry.begun, now - entry.begun))
         return self._after(entry, self._until_ended(known, entry, now), now), news
 
-    def ended(self, entry: Entry, heard_at: float | None, seen: Observation, now: float) -> News:
+    def ended(self, entry: Entry, heard_at: float | None, seen: Observation, now: float, *, planned: bool) -> News:
         """The provider's word ended the task; the answer at `heard_at` had not.
 
-        A cancellation that was asked for here says nothing about when tasks end.
+        Was it `planned`, or is its age known only now? A cancellation that was asked for here says nothing about when
+        tasks end.
         """
         if entry.born is None:
             return News.NONE
@@ -160,11 +166,11 @@ class Learned:
         known.freed_at = self._ended_at(known, entry, since, now) if told is None else told
         followed = max(entry.born, entry.tracked_at)
         if seen.status is not Status.CANCELED or not entry.called_off:
-            # Else the quota decided the price, or a hiccup the lag, or a nudge or the list when it was asked about.
-            if not (self.pressure.steps or entry.retried or called):
+            # Else the quota decided the price, a hiccup or a pause the lag, a nudge or the list when it was asked.
+            if planned and not (self.pressure.steps or entry.retried or entry.delayed or called):
                 late_since = max(known.freed_at, entry.tracked_at)  # before that, nobody could have asked
                 known.steering.ended(now - late_since, known.freed_at - followed, entry.polls, self.pressure.crowd)
-            news = _taught(known.whole, entry.born, since, now, told)
+            news = _taught(known.whole, entry.born, since, now, told, expected=planned)
             if entry.begun is not None and known.runs is not None:
                 news = max(news, _taught(known.runs, entry.begun, since, now, told))
         known.line.begins(entry)
@@ -301,8 +307,7 @@ class Learned:
 
     def _too_soon(self, entry: Entry, now: float) -> float:
         """How long to leave a task alone that has been asked about more often than a mistaken belief may cost."""
-        often = _MOST_OFTEN[self.mode]
-        paid_until = entry.tracked_at + (entry.polls - _AHEAD) * self.cadence.interval / often
+        paid_until = entry.tracked_at + (entry.polls - _AHEAD[self.mode]) * self.cadence.interval / _MOST_OFTEN
         return min(self.cadence.interval, paid_until - now)
 
     def _after(self, entry: Entry, step: float, now: float) -> float:
@@ -313,9 +318,12 @@ class Learned:
         return now + max(self.cadence.floor, min(step, longest * self.pressure.stretch))
 
 
-def _taught(placement: Placement, began: float, since: float, now: float, end: float | None) -> News:
+def _taught(
+    placement: Placement, began: float, since: float, now: float, end: float | None, *, expected: bool = True
+) -> News:
     """What it means that a task, that `began` then, had not ended at `since` and has now; `end` is when, if told."""
-    return placement.ended(began, max(0.0, since - began), now - began, None if end is None else max(0.0, end - began))
+    after, end_at = max(0.0, since - began), None if end is None else max(0.0, end - began)
+    return placement.ended(began, after, now - began, end_at, expected=expected)
 
 
 def _name(kind: str | None) -> str:

@@ -35,6 +35,8 @@ _NARROWEST = 20.0  # nor, while there are few, over fewer than so many / sqrt(1 
 _RESCALE = 1e12
 _MOST_FADED = 2.0  # times what is kept: a multitude that began together does not vanish with the first end after it
 _NO_MASS = 1e-9
+_CROWD, _HARDLY = 30.0, 0.25  # of at least so many tasks that should have come so far, so small a part has:
+_TAIL = 0.1  # but of the last of them it is no wonder
 _TRACE = 1.0  # ends' worth of what was known that outlives a change of regime
 _BINS_OF_E = 1.0 / math.log(RATIO)
 _log = math.log
@@ -78,6 +80,7 @@ class LifeTable:
         "_short",
         "contemporaries",
         "ends",
+        "frontier",
         "interval",
     )
 
@@ -90,6 +93,8 @@ class LifeTable:
         self._latest = -math.inf  # when the task began that began last, of those that have ended
         self.contemporaries = 0.0
         """Ends that have not made the past fade yet, since their tasks began at about the same time."""
+        self.frontier = math.inf
+        """Seconds of which it was seen what becomes of tasks; hardly any of many has been seen to come further."""
         self.estimate()
 
     # -- learning ----------------------------------------------------------------------------------------------
@@ -123,17 +128,22 @@ class LifeTable:
         """
         self.ends += 1
         first, parts, run = self._parts(after, by)
+        edges = self._edges
+        ahead = min(1.0, (edges[first + 1] - after) / (edges[first + 1] - edges[first]))
         fades = self._fades(began, began + by) + forget
         for memory in (self._short, self._long):
             memory.fade(min(fades, _MOST_FADED * memory.keep))
             memory.count += 1.0
             ends, exposures, scale = memory.ends, memory.exposures, memory.scale
-            alive, before = scale, 0.0
+            alive, before, could = scale, 0.0, ahead
             for each, (part, through) in enumerate(zip(parts, run, strict=True), first):
-                ends[each] += scale * part
-                weight = (alive - scale * part / 2) * through
+                ended = scale * part
+                ends[each] += ended
+                alive -= ended
+                # Who ends in a bin could have ended in all that was left of it: so ends / exposure is a probability.
+                weight = alive * through + ended * could
                 exposures[each] += weight - before
-                alive, before = alive - scale * part, weight
+                before, could = weight, 1.0
             exposures[first + len(parts)] -= before
 
     def _fades(self, began: float, now: float) -> float:
@@ -180,9 +190,11 @@ class LifeTable:
 
     def estimate(self) -> None:
         """Take what was learned into account. (It costs some hundred microseconds, so whoever learns says when.)"""
-        hazards = _hazards(self._long, self._prior, _PRIOR_STRENGTH)
+        explored = _explored(self._long)
+        self.frontier = self._edges[explored] if explored < BINS else math.inf
+        hazards = _hazards(self._long, explored, self._prior, _PRIOR_STRENGTH)
         if self.ends:
-            hazards = _hazards(self._short, hazards, _LONG_STRENGTH)
+            hazards = _hazards(self._short, explored, hazards, _LONG_STRENGTH)
         survival = [1.0]
         for hazard in hazards:
             survival.append(survival[-1] * (1.0 - min(0.9999, max(1e-9, hazard))))
@@ -277,34 +289,60 @@ def _grid(interval: float) -> tuple[array[float], array[float]]:
     return edges, array("d", ((end - begin) / (scale + end) for begin, end in itertools.pairwise(edges)))
 
 
-def _hazards(memory: _Memory, base: Sequence[float], strength: float) -> list[float]:
-    """The probability to end in each bin for those that reach it, drawn to `base` with `strength`."""
-    scale, spread = memory.scale, _spread(memory)
-    exposed = ended = 0.0
-    hazards = []
-    for exposure, more, prior in zip(memory.exposures, spread, base, strict=False):
+def _explored(memory: _Memory) -> int:
+    """The bins of which it was seen what becomes of tasks.
+
+    Of a multitude that began together nobody knows what comes next: many that have not ended, none that is older.
+    """
+    exposed, coming, most = 0.0, 0.0, _CROWD * memory.scale
+    for each, (exposure, ended) in enumerate(zip(memory.exposures, memory.ends, strict=False)):
         exposed += exposure
-        ended += more
-        hazards.append((max(ended, 0.0) / scale + strength * prior) / (max(exposed, 0.0) / scale + strength))
+        coming = max(coming, exposed)  # those that would have come here, if all were followed to their ends
+        most = max(most, coming)
+        if coming < _TAIL * most:
+            return BINS
+        if exposed < _HARDLY * coming:
+            return each
+        coming *= max(0.0, 1.0 - ended / exposed)
+    return BINS
+
+
+def _hazards(memory: _Memory, explored: int, base: Sequence[float], strength: float) -> list[float]:
+    """The probability to end in each bin for those that reach it, drawn to `base` with `strength`."""
+    scale, exposed, left = memory.scale, 0.0, 1.0
+    expected, seen = [], []  # parts of all tasks that end in each bin
+    for exposure, ended, prior in zip(memory.exposures, memory.ends, base, strict=False):
+        exposed += exposure
+        at_risk = max(exposed, 0.0) / scale + strength
+        expected.append(left * strength * prior / at_risk)
+        seen.append(left * min(1.0, ended / scale / at_risk))
+        left = max(0.0, left - expected[-1] - seen[-1])
+    # Parts are spread, not probabilities: however sharp a peak is, what lies behind it stays.
+    hazards, left, spread = [], 1.0, 0.0
+    for part, more in zip(expected, _spread(memory, seen, explored), strict=False):
+        spread += more
+        ends = part + max(0.0, spread)
+        hazards.append(min(1.0, ends / left) if left > _NO_MASS else 1.0)
+        left = max(0.0, left - ends)
     return hazards
 
 
-def _spread(memory: _Memory) -> list[float]:
-    """The ends of each bin, spread over its neighbours, as differences."""
+def _spread(memory: _Memory, parts: Sequence[float], explored: int) -> list[float]:
+    """The parts that end in each bin, spread over those of its neighbours that are explored, as differences."""
     ends, wanted = memory.ends, memory.scale * max(1.0, memory.count) ** _NEIGHBOURS
     sums = [0.0]
     for each in ends:
         sums.append(sums[-1] + each)
     least = half = int(_NARROWEST / math.sqrt(1.0 + memory.count))
     spread = [0.0] * (BINS + 1)
-    for place, amount in enumerate(ends):
-        if not amount:
+    for place, part in enumerate(parts):
+        if not part:
             continue
         while half > least and sums[min(BINS, place + half)] - sums[max(0, place - half + 1)] >= wanted:
             half -= 1
         while half < _WIDEST and sums[min(BINS, place + half + 1)] - sums[max(0, place - half)] < wanted:
             half += 1
-        begin, end = max(0, place - half), min(BINS, place + half + 1)
-        spread[begin] += amount / (end - begin)
-        spread[end] -= amount / (end - begin)
+        begin, end = max(0, place - half), min(max(explored, place + 1), place + half + 1)
+        spread[begin] += part / (end - begin)
+        spread[end] -= part / (end - begin)
     return spread

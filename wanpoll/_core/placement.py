@@ -80,15 +80,18 @@ class Placement:
             self._kept[place] = step
         return step
 
-    def survived(self, began: float, since: float, until: float) -> News:
-        """A task that `began` then ran on from `since` to `until` seconds."""
+    def survived(self, began: float, since: float, until: float, followed: float = 0.0) -> News:
+        """A task that `began` then ran on from `since` to `until` seconds. Before `followed`, nobody knew of it."""
         self.table.survived(since, until)
-        news = self._regime.survived(began, since, until)
+        news = self._regime.survived(began, max(since, followed), until)
         return News.NONE if news is News.NONE else self._heed(news)
 
-    def ended(self, began: float, after: float, by: float, end: float | None) -> News:
-        """A task that `began` then had not ended at `after` and had at `by`; `end` is when, where that is known."""
-        news = self._regime.ended(began, after, by, end)
+    def ended(self, began: float, after: float, by: float, end: float | None, *, expected: bool = True) -> News:
+        """A task that `began` then had not ended at `after` and had at `by`; `end` is when, where that is known.
+
+        Was anything `expected` of it? While it ran, nobody knew its age otherwise.
+        """
+        news = self._regime.ended(began, after, by, end) if expected else News.NONE
         forget = _FORGET if news is News.DOUBT else 0.0
         if end is None:
             self.table.ended(began, after, by, forget=forget)
@@ -170,7 +173,10 @@ class Placement:
         longest = min(self._daring * interval, max(LONGEST_SILENCE * interval, LATE * elapsed))
         longest *= math.exp(pressure / 3.0)  # a step is about as the cube root of its price, and so is the longest
         price *= math.exp(pressure)
-        return max(self.table.reached(begun, elapsed, price / 2 * interval, longest) - elapsed, _FLOOR * interval)
+        step = self.table.reached(begun, elapsed, price / 2 * interval, longest) - elapsed
+        if elapsed + step > self.table.frontier:
+            return max(step, interval * math.exp(pressure / 3.0))
+        return max(step, _FLOOR * interval)
 
 
 def _at_once(elapsed: float, step: float) -> int:

@@ -58,9 +58,10 @@ class Regime:
         self._late = math.inf
 
     def estimated(self) -> None:
-        """The estimate is new."""
-        if self._passed() >= self._from:
-            self._late = self._table.quantile(1.0 - _LATE)
+        """The estimate is new. (But a multitude that runs on is not the measure of its own lateness.)"""
+        late = self._table.quantile(1.0 - _LATE)
+        if self._passed() >= self._from and late <= self._table.frontier:
+            self._late = late
 
     def ended(self, born: float, after: float, by: float, end: float | None) -> News:
         """A task submitted at `born` that had not ended after `after` seconds had by `by`; `end`, where it is known."""
