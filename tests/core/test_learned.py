@@ -894,9 +894,9 @@ def test_nobody_is_asked_sooner_than_the_server_said() -> None:
     bench = Bench(schedule="economy")
     entry = bench.track("a", age=0.0)
     told = bench.poll(Answer((Observation("a", Status.RUNNING),), poll_after=600.0))
-    bench.machine.accounts[NAME]._move_up(entry, bench.now, bench.now)
+    bench.machine.accounts[NAME].planning._move_up(entry, bench.now, bench.now)
     asked = bench.poll(NOT_YET[Status.RUNNING])
-    bench.machine.accounts[NAME]._move_up(entry, bench.now + 2.0, bench.now)
+    bench.machine.accounts[NAME].planning._move_up(entry, bench.now + 2.0, bench.now)
 
     assert asked >= told + 600.0
     assert entry.due_at == asked + 2.0
@@ -929,7 +929,7 @@ def test_who_waits_for_a_forgotten_namesake_is_not_moved_up() -> None:
     bench.machine.forget(NAME, "a", bench.now)
     heir = bench.track("a", age=0.0)
     heir.due_at = bench.now + 100.0
-    bench.machine.accounts[NAME]._move_up(heir, bench.now, bench.now)
+    bench.machine.accounts[NAME].planning._move_up(heir, bench.now, bench.now)
 
     assert bench.next_ticket(within=5.0) is None
 
@@ -942,7 +942,7 @@ def test_who_is_on_the_list_is_not_asked_sooner() -> None:
     due_at = entry.due_at
     bench.now += 2.0
     entry.answered_at = bench.now
-    bench.machine.accounts[NAME]._move_up(entry, bench.now + 1.0, bench.now)
+    bench.machine.accounts[NAME].planning._move_up(entry, bench.now + 1.0, bench.now)
 
     assert entry.polled_at == asked
     assert entry.due_at == due_at > bench.now + 2.0

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections import OrderedDict, deque
-from collections.abc import Iterator
 from typing import Any
 
 from wanpoll._core.batch import Batching, batch_of
@@ -19,7 +18,8 @@ from wanpoll._core.clock import Clock
 from wanpoll._core.entries import Call, Entry, Job, Page, Ticket
 from wanpoll._core.learned import Learned
 from wanpoll._core.model import Outcome, Rate
-from wanpoll._core.placement import FAST, LONGEST_SILENCE
+from wanpoll._core.placement import FAST
+from wanpoll._core.planning import Planning
 from wanpoll._core.regime import News
 from wanpoll._core.scan import Scan
 from wanpoll._core.schedule import RESOLUTION, Schedule
@@ -28,9 +28,6 @@ from wanpoll.exceptions import ProviderRefused
 URGENT_RUN = 3
 """How many urgent questions (nudges, last polls, calls) go before one that is not."""
 
-FIRST_COME = 4
-"""Of the due, every so manyth question is for the one that waits longest: none waits for more than so many rounds."""
-
 GUARD_AFTER = 1.0
 """Seconds that a due task waits for its turn until its deadline is scheduled."""
 
@@ -38,9 +35,6 @@ FIXED = "fixed"
 """The schedule that asks at the advised interval."""
 
 _PROMOTED_AT_ONCE = 1000
-_HEEDED = 1000  # tasks at the most: an account with more has others to learn from
-_LOOKED_AT = 8  # of those that are due
-_GOLDEN = 2_654_435_769  # 2**32 / the golden ratio: multiples of it spread evenly
 _TOLD_BY = 3  # answers that may tell the age of a task; a provider that has not by then never does
 _BREATH = 2 * RESOLUTION
 _PRUNE_FROM = 1000
@@ -67,6 +61,7 @@ class Account:
         self.cadence = Cadence(interval)
         self.clock = Clock()
         self.learned = None if schedule == FIXED else Learned(self.cadence, schedule, self.clock)
+        self.planning = None if self.learned is None else Planning(self, self.learned)
         self.scan = Scan(self, self.cadence, fast=schedule == FAST) if scan else None
         self.max_in_flight = max_in_flight
         self.max_batch = max_batch
@@ -82,10 +77,7 @@ class Account:
         # Oldest first. (A dict would look through all that have left, to find the first after a burst.)
         self.in_flight: OrderedDict[Ticket, None] = OrderedDict()
         self.ghosts: dict[str, Ticket] = {}  # questions under way about tasks that were forgotten
-        self._plans: Iterator[tuple[Entry, float]] | None = None  # of those whose plan is of no use any more
         self._urgent_run = 0  # urgent questions since the last one that was not
-        self._turns = 0
-        self._nobody = Page(self)  # stands in a queue, but is in none
         self.requests = 0
         self.refused: ProviderRefused | None = None
         self._patient_until = -math.inf
@@ -112,11 +104,10 @@ class Account:
     def begin(self, entry: Entry, age: float | None, now: float) -> None:
         """Have a new entry asked, but not while a question about a forgotten one of its id is under way."""
         entry.born = None if age is None else now - max(0.0, age)
-        if self.learned is None:
+        if self.planning is None:
             due_at = self.cadence.first(entry.task.id, now, age)
         else:
-            self._reckon(self.learned, now)
-            due_at = self.learned.first(entry, now)
+            due_at = self.planning.begin(entry, now)
         if self.scan is not None:
             self.scan.look_soon(now)
         entry.ticket = self.ghosts.get(entry.task.id)
@@ -127,60 +118,13 @@ class Account:
 
     def heed(self, news: News, entry: Entry, now: float) -> None:
         """Ask about others sooner, since `entry` has begun or has ended, or an answer about it was not expected."""
-        if self.learned is None:
-            return
-        learned, head = self.learned, self.learned.next_in_line(entry)
-        if head is not None:
-            self._move_up(head, now, now)
-        known = learned.find(entry.task.kind)
-        if known is None:
-            return
-        if news is News.CHANGED and now >= known.planned_at + LONGEST_SILENCE * self.cadence.interval:
-            known.planned_at = now  # nearly all are asked by then, and so not by an old plan
-            every = list(self.tasks.values())
-            self._plans = learned.anew(every if self._plans else (each for each in every if learned.alike(each, entry)))
-        elif news is not News.NONE:
-            alike = [each for each in self._youngest(_HEEDED) if learned.alike(each, entry)]
-            for each, at in learned.sooner(news, entry, alike, now):
-                self._move_up(each, at, now)
+        if self.planning is not None:
+            self.planning.heed(news, entry, now)
 
     def reckon(self, now: float) -> None:
         """There are more tasks to ask about, or fewer, or the account may ask more, or less: how dear are requests?"""
-        if self.learned is not None:
-            self._reckon(self.learned, now)
-
-    def _reckon(self, learned: Learned, now: float) -> None:
-        may_ask = self.refused is None and not self.budget.pauses(now)
-        learned.saved.follow(now, len(self.tasks) if may_ask else 0, self.budget.allowed(now), self.batching.size(0))
-        self._weigh(learned, now)
-
-    def _weigh(self, learned: Learned, now: float, late: float | None = None) -> None:
-        """Reckon how dear requests are; a question leaves so `late`, if one does."""
-        tracked, allowed = len(self.tasks), self.budget.allowed(now)
-        if self.scan is not None:
-            tracked = max(0, tracked - self.scan.covered)
-        if self.max_batch > 1:
-            allowed *= self.batching.size(0)
-        if learned.pressure.asked(late, tracked, allowed):
-            self._plans = learned.anew(list(self.tasks.values()))
-
-    def _plan_anew(self, plans: Iterator[tuple[Entry, float]], now: float) -> None:
-        """Plan some of those whose plan is of no use any more. (All of a hundred thousand at once would take long.)"""
-        some = list(itertools.islice(plans, _PROMOTED_AT_ONCE))
-        for entry, at in some:
-            self._move_up(entry, max(now, at), now)
-        if len(some) < _PROMOTED_AT_ONCE:
-            self._plans = None
-
-    def _move_up(self, entry: Entry, at: float, now: float) -> None:
-        """Have a task that is planned asked sooner, but not within the floor of its last answer."""
-        if entry.answered_at is not None:
-            at = max(at, entry.answered_at + self.cadence.floor)
-        if entry.is_planned and at < entry.due_at and not entry.is_listed:
-            self.place(entry, at, now)
-
-    def _youngest(self, count: int) -> Iterator[Entry]:
-        return itertools.islice(reversed(self.tasks.values()), count)
+        if self.planning is not None:
+            self.planning.reckon(now)
 
     def place(self, job: Job, due_at: float, now: float) -> None:
         """Have `job` asked at `due_at`, or as soon after as the quota permits. One that waits keeps its place."""
@@ -217,8 +161,8 @@ class Account:
     def promote(self, now: float) -> list[Entry]:
         """Move what is due at `now` into the queues; the entries whose deadline has come instead."""
         over: list[Entry] = []
-        if self._plans is not None:
-            self._plan_anew(self._plans, now)
+        if self.planning is not None:
+            self.planning.go_on(now)
         for job in self.schedule.pop_due(now, _PROMOTED_AT_ONCE):
             if job.expires_at <= now + RESOLUTION and isinstance(job, Entry):
                 over.append(job)
@@ -231,15 +175,12 @@ class Account:
         if not self._may_ask() or now + RESOLUTION < self._patient_until or not self.budget.take(now):
             return None
         queue = self._turn()
-        job = queue.popleft() if queue is self.urgent or self.learned is None else self._dearest(self.learned, now)
+        job = queue.popleft() if queue is self.urgent or self.planning is None else self.planning.dearest(now)
         self.withdraw(job)
         jobs = (job,) if self.max_batch == 1 else batch_of(job, self, now)
         ticket = Ticket(self, jobs, now)
-        if self.learned is not None and not isinstance(job, Call):
-            if not self.learned.saved.goes_on:
-                self._reckon(self.learned, now)
-            self._weigh(self.learned, now, late=now - job.due_at)
-            self.learned.saved.spend(now)
+        if self.planning is not None and not isinstance(job, Call):
+            self.planning.leaves(job, now)
         if self.learned is not None or self.scan is not None:
             ticket.thorough = _may_tell_more(job) or (len(jobs) > 1 and any(map(_may_tell_more, jobs)))
         for each in jobs:
@@ -294,7 +235,7 @@ class Account:
     def next_at(self, now: float) -> float | None:
         """When there is something to do next, or None."""
         self._guard(now)
-        times = [now + _BREATH] if self._plans is not None else []
+        times = [now + _BREATH] if self.planning is not None and self.planning.goes_on else []
         scheduled = self.schedule.next_at()
         if scheduled is not None:
             times.append(max(scheduled, now + _BREATH))
@@ -346,22 +287,6 @@ class Account:
             return self.urgent
         self._urgent_run = 0
         return self.due
-
-    def _dearest(self, learned: Learned, now: float) -> Job:
-        """Of some that are due, the one for which not asking has cost most; in turns, the one that waits longest."""
-        due, count = self.due, len(self.due)
-        self._turns += 1
-        if now < due[0].due_at + self.cadence.floor or self._turns % FIRST_COME == 0:
-            return due.popleft()
-        dearest, most = 0, -1.0
-        for each in range(min(_LOOKED_AT, count)):
-            place = (self._turns * _LOOKED_AT + each) * _GOLDEN % count if each else 0
-            job = due[place]
-            cost = learned.cost(job, now) if job.queue is due and isinstance(job, Entry) else -1.0
-            if cost > most:
-                dearest, most = place, cost
-        job, due[dearest] = due[dearest], self._nobody  # its place is taken by nobody: it comes back as the last
-        return job
 
     def _may_ask(self) -> bool:
         """Whether a question waits and only the budget could hold it back. A refused account is probed singly."""
