@@ -184,6 +184,21 @@ def signed(body: bytes, secret: str = SECRET, *, age: float = 0.0, ident: str = 
     }
 
 
+async def test_a_signed_call_may_be_long() -> None:
+    """It may hold the inputs of the task, whole pictures in base64, and lists of lists; an unsigned one may not."""
+    cloud = Cloud(FOREVER, latency=0.001)
+    wanpoll, app = hooked(cloud, replicate=SECRET)
+    body = json.dumps({"id": "a-task", "input": {"image": "x" * 200_000}, "output": [[]] * 2 * MOST_NESTED}).encode()
+    async with client_of(app) as client:
+        await wanpoll.poller.track("a-task", provider="replicate")
+        await until(lambda: cloud.asked("a-task") == 1)
+
+        assert await status_of(client.post("/webhooks/replicate", data=body, headers=signed(body))) == 204
+        assert await status_of(client.post("/webhooks/replicate", data=body, headers={})) == 401
+        assert await status_of(client.post("/webhooks/acedata", data=body)) == 413
+        await until(lambda: cloud.asked("a-task") == 2)
+
+
 async def test_a_signed_call_is_accepted_and_a_forged_one_is_not() -> None:
     """Only with the right secret, over this body, of these minutes; secrets can be replaced without a gap."""
     cloud, body = Cloud(FOREVER, latency=0.001), b'{"id": "a-task"}'

@@ -37,8 +37,8 @@ _ALIKE, _PROBED = 0.25, 3  # how much older, by a part of its age, a task may be
 _AT_HEAD = 4.0  # intervals after which the head of a line is asked, if no end was seen that let it begin
 _TRUSTED = 20  # runs that were seen before their distribution is planned with
 _QUICKEST = 0.02  # the part of runs that are quicker than any that counts
-_MOST_OFTEN = 1.1  # times the requests at the advised interval, and `_AHEAD` more: whatever is believed of its class,
-_AHEAD = {ECONOMY: 1.0, FAST: 5.0}  # no task is asked more often for it
+_MOST_OFTEN = {ECONOMY: 1.1, FAST: 1.3}  # times the requests at the advised interval, and `_AHEAD` more: whatever is
+_AHEAD = {ECONOMY: 1.0, FAST: 5.0}  # believed of its class, no task is asked more often for it
 
 
 class Class:
@@ -307,8 +307,8 @@ class Learned:
 
     def _too_soon(self, entry: Entry, now: float) -> float:
         """How long to leave a task alone that has been asked about more often than a mistaken belief may cost."""
-        paid_until = entry.tracked_at + (entry.polls - _AHEAD[self.mode]) * self.cadence.interval / _MOST_OFTEN
-        return min(self.cadence.interval, paid_until - now)
+        interval, ahead, often = self.cadence.interval, _AHEAD[self.mode], _MOST_OFTEN[self.mode]
+        return min(interval, entry.tracked_at + (entry.polls - ahead) * interval / often - now)
 
     def _after(self, entry: Entry, step: float, now: float) -> float:
         lot = zlib.crc32(entry.task.id.encode(), entry.polls) / 2**32

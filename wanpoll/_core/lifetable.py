@@ -35,7 +35,7 @@ _NARROWEST = 20.0  # nor, while there are few, over fewer than so many / sqrt(1 
 _RESCALE = 1e12
 _MOST_FADED = 2.0  # times what is kept: a multitude that began together does not vanish with the first end after it
 _NO_MASS = 1e-9
-_CROWD, _HARDLY = 30.0, 0.25  # of at least so many tasks that should have come so far, so small a part has:
+_CROWD, _HARDLY = 30.0, 0.25  # of more than so many tasks that should have come so far, so small a part has, and fewer:
 _TAIL = 0.1  # but of the last of them it is no wonder
 _TRACE = 1.0  # ends' worth of what was known that outlives a change of regime
 _BINS_OF_E = 1.0 / math.log(RATIO)
@@ -101,6 +101,7 @@ class LifeTable:
 
     def survived(self, since: float, until: float) -> None:
         """A task that ran `since` seconds ran on to `until`."""
+        since = max(0.0, since)
         if until <= since:
             return
         edges, first, last = self._edges, self._bin(since), self._bin(until)
@@ -129,7 +130,7 @@ class LifeTable:
         self.ends += 1
         first, parts, run = self._parts(after, by)
         edges = self._edges
-        ahead = min(1.0, (edges[first + 1] - after) / (edges[first + 1] - edges[first]))
+        ahead = max(0.0, min(1.0, (edges[first + 1] - after) / (edges[first + 1] - edges[first])))
         fades = self._fades(began, began + by) + forget
         for memory in (self._short, self._long):
             memory.fade(min(fades, _MOST_FADED * memory.keep))
@@ -189,7 +190,7 @@ class LifeTable:
     # -- estimating --------------------------------------------------------------------------------------------
 
     def estimate(self) -> None:
-        """Take what was learned into account. (It costs some hundred microseconds, so whoever learns says when.)"""
+        """Take what was learned into account. (It costs a millisecond, so whoever learns says when.)"""
         explored = _explored(self._long)
         self.frontier = self._edges[explored] if explored < BINS else math.inf
         hazards = _hazards(self._long, explored, self._prior, _PRIOR_STRENGTH)
@@ -301,7 +302,7 @@ def _explored(memory: _Memory) -> int:
         most = max(most, coming)
         if coming < _TAIL * most:
             return BINS
-        if exposed < _HARDLY * coming:
+        if exposed < min(_HARDLY * coming, _CROWD * memory.scale):
             return each
         coming *= max(0.0, 1.0 - ended / exposed)
     return BINS

@@ -82,7 +82,8 @@ class Placement:
 
     def survived(self, began: float, since: float, until: float, followed: float = 0.0) -> News:
         """A task that `began` then ran on from `since` to `until` seconds. Before `followed`, nobody knew of it."""
-        self.table.survived(since, until)
+        # Who is tracked late is there because it has not ended: that says nothing of those that have.
+        self.table.survived(max(since, followed) if followed > self.table.interval else since, until)
         news = self._regime.survived(began, max(since, followed), until)
         return News.NONE if news is News.NONE else self._heed(news)
 

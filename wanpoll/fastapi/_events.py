@@ -29,10 +29,10 @@ LONGEST_STREAM_SECONDS = 3_600.0
 
 HEARTBEAT = b": still here\n\n"
 
-
 PATIENCE_HEARTBEATS = 4
-"""For which a reader may take nothing, then it is cut."""
-LEAST_PATIENCE_SECONDS = 1.0
+"""For which a reader may take too little for the next event to leave, then it is cut."""
+
+LEAST_PATIENCE_SECONDS = 15.0
 LAST_WORD_SECONDS = 0.3
 """For what is being sent when the server is told to stop."""
 
@@ -40,7 +40,8 @@ LAST_WORD_SECONDS = 0.3
 class EventStream(Response):
     """Sends events as they come. (Starlette's own streams look for a leaving client in a second task group.)
 
-    A reader that takes nothing holds neither it nor a server that stops: it is cut, by an answer without an end.
+    A reader that takes next to nothing holds neither it nor a server that stops: it is cut, by an answer that has no
+    end.
     """
 
     media_type = "text/event-stream"

@@ -25,6 +25,7 @@ APP_STATE = "_wanpoll_app"
 
 _BODILESS = ("GET", "HEAD")
 _KEPT_BYTES = 1 << 16
+_ODD_MESSAGES = 8  # after the end of a body
 
 
 class ClientLeft(HTTPException):
@@ -191,8 +192,11 @@ async def _has_left(request: Request) -> bool:
             else:
                 async for _ in request.stream():
                     pass
-    # a body that has ended and comes again is that of a middleware that replays it, without an end
-    return bool((await request.receive())["type"] == "http.disconnect")
+    # a body that has ended and comes again and again is that of a middleware that replays it, without an end
+    for _ in range(_ODD_MESSAGES):
+        if (await request.receive())["type"] == "http.disconnect":
+            return True
+    return False
 
 
 def _length(request: Request) -> float:

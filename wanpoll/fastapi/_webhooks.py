@@ -23,6 +23,7 @@ from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers
 
 from wanpoll.exceptions import DecodeError, InvalidTaskId, UnknownProvider, UsageError
+from wanpoll.fastapi._bodies import MOST_BYTES as MOST_SIGNED_BYTES
 from wanpoll.fastapi._bodies import body_of, problem_route, too_large
 from wanpoll.fastapi._names import naming
 from wanpoll.fastapi._problems import ANY_OTHER, ProblemResponse, described, refusal
@@ -33,10 +34,12 @@ TOLERANCE_SECONDS = 300
 """How old or how far ahead a signed call may be: the specification's advice, five minutes."""
 
 MOST_BYTES = 1 << 16
-"""Of one call. Standard Webhooks advises less than 20 kB, DashScope's events hold no result, Ace's the links of one."""
+"""Of one call that nobody signed: DashScope's events hold no result, Ace's the links of one. A signed call may be as
+long as any body: Replicate posts the whole prediction, its inputs with it."""
 
 MOST_NESTED = 2_000
-"""Objects and lists in one call: 64 KiB of nothing else would take 5 to 8 ms to read, in which all else waits."""
+"""Opening brackets in a call that nobody signed: 64 KiB of nothing else would take 5 to 8 ms to read, in which all else
+waits."""
 
 _MOST_SIGNATURES = 10
 _MOST_CHALLENGE = 1_000
@@ -147,18 +150,19 @@ class Webhooks:
     async def receive(self, request: Request, provider: str) -> Response:
         """The task that the body names is polled next. Unknown tasks and repeated calls are accepted and ignored.
 
-        A body over 64 KiB is refused unread, one that does not come within half a minute, too.
+        A body over 64 KiB (1 MiB where a signature is asked for) is refused unread, one that does not come within half
+        a minute, too, and without a signature one of over 2,000 objects and lists.
         """
         secrets = self._secrets.get(provider)
         if secrets is None:
             raise UnknownProvider(f"provider={provider!r}: no webhooks are expected from there")
-        body = await body_of(request, self._room_of(), MOST_BYTES)
+        body = await body_of(request, self._room_of(), MOST_SIGNED_BYTES if secrets else MOST_BYTES)
         if isinstance(body, Response):
             return body
         if secrets and not secrets.accept(request.headers, body, time.time()):
             return refusal(401, "bad-signature", "The signature is missing, wrong or too old.")
-        if body.count(b"{") + body.count(b"[") > MOST_NESTED:
-            return too_large(f"Give at most {MOST_NESTED} objects and lists.")
+        if not secrets and body.count(b"{") + body.count(b"[") > MOST_NESTED:
+            return too_large(f"Give at most {MOST_NESTED} opening brackets.")
         try:
             document = decode(provider, body)
         except DecodeError:
