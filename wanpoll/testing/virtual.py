@@ -36,6 +36,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Virtual seconds since the loop was made."""
         return self.virtual_time
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """Wait for the threads as long as they take: no virtual `timeout` says anything of them."""
+        await super().shutdown_default_executor()
+
 
 def run_virtually(main: Coroutine[Any, Any, T]) -> T:
     """`asyncio.run`, on a `VirtualLoop`."""
