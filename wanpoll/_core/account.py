@@ -180,14 +180,12 @@ class Account:
         jobs = (job,) if self.max_batch == 1 else batch_of(job, self, now)
         ticket = Ticket(self, jobs, now)
         if self.planning is not None and not isinstance(job, Call):
-            self.planning.leaves(job, now)
+            self.planning.leaves(jobs, now)
         if self.learned is not None or self.scan is not None:
             ticket.thorough = _may_tell_more(job) or (len(jobs) > 1 and any(map(_may_tell_more, jobs)))
         for each in jobs:
             each.urgent = False
             each.ticket = ticket
-            if isinstance(each, Entry):
-                each.delayed = now - each.due_at > self.cadence.floor
         self.in_flight[ticket] = None
         self.requests += 1
         return ticket

@@ -82,12 +82,15 @@ class Planning:
         self.learned.saved.follow(now, tracked, account.budget.allowed(now), account.batching.size(0))
         self._weigh(now)
 
-    def leaves(self, job: Job, now: float) -> None:
-        """A question for `job` leaves."""
+    def leaves(self, jobs: tuple[Job, ...], now: float) -> None:
+        """A question for `jobs` leaves, because the first of them was due."""
         if not self.learned.saved.goes_on:
             self.reckon(now)
-        self._weigh(now, late=now - job.due_at)
+        self._weigh(now, late=now - jobs[0].due_at)
         self.learned.saved.spend(now)
+        for job in jobs:
+            if isinstance(job, Entry):
+                job.delayed = now - job.due_at > self._account.cadence.floor
 
     def dearest(self, now: float) -> Job:
         """Of some that are due, the one for which not asking has cost most; in turns, the one that waits longest."""
