@@ -209,6 +209,18 @@ def test_of_the_due_the_one_that_has_cost_most_goes_first() -> None:
     assert set(order) >= {entry.task.id for entry in young}
 
 
+def test_on_a_full_account_nobody_starves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every fourth question is for the one that waits longest, however little it costs not to ask about it."""
+    monkeypatch.setattr(Learned, "cost", lambda _, entry, now: now - entry.due_at if entry.task.id != "cheap" else 0.0)
+    bench = Bench(schedule="economy", quota=Rate(1, per=1.0))
+    bench.track("cheap", age=0.0)
+    for number in range(40):
+        bench.track(f"t{number}", age=0.0)
+    asked = answered(bench, 1000.0)
+
+    assert len(asked["cheap"]) > 0.8 * len(asked["t5"])
+
+
 def test_on_a_full_account_the_one_that_waits_longest_is_known() -> None:
     """Whoever was taken out of turn waits from its own time on when it is due again, not from its old place."""
     bench, dice = Bench(schedule="economy", quota=Rate(2, per=1.0)), random.Random(1)
